@@ -1,0 +1,43 @@
+"""Build the site with warnings as errors, and say in one line where it is or what to mend."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NOISE = re.compile(r"^(matplotlib is not installed|Running Jupyter-Book|(Source Folder|Config Path|Output Path):|\s*$)")
+FAULT = re.compile(r"(WARNING|ERROR|[Ee]rror):|[Ee]xception")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--without-solutions", action="store_true", help="leave worked solutions out of pages, search and downloads")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the book to build")
+    parser.add_argument("--lenient", action="store_true", help="let warnings pass; for measurements, never for the site")
+    options = parser.parse_args()
+    name = "without-solutions" if options.without_solutions else ""
+    out = options.root / "_build" / name if name else options.root
+    site = out / "_build" / "html"
+    environment = os.environ | ({"BOOK_SOLUTIONS": "0"} if options.without_solutions else {})
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(options.root), "--path-output", str(out), "-n", "--keep-going", "-q"]
+    command += [] if options.lenient else ["-W"]
+    print("Building the book ...", flush=True)
+    start = time.monotonic()
+    run = subprocess.run(command, cwd=options.root, env=environment, capture_output=True, text=True, check=False)
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if not NOISE.match(line)]
+    if run.returncode:
+        faults = [line for line in lines if FAULT.search(line) and "warnings treated as errors" not in line]
+        print("\n".join(faults or lines), file=sys.stderr)
+        print(f"The book was not built: {len(faults)} faults above, each with its file and line.", file=sys.stderr)
+        return 1
+    pages = len(list(site.rglob("*.html")))
+    print(f"The book is in {site.relative_to(options.root)}/index.html ({pages} pages, {time.monotonic() - start:.0f} s). Read it with 'make serve'.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Hand a computed number from a cell to the prose of its page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+# The key under which myst-nb looks for values that prose quotes with {glue:text}`name`.
+GLUE_MIME = "application/papermill.record/text/plain"
+
+
+#: Decimals of a displayed table: stored outputs then agree on every processor.
+PRECISION = 3
+
+
+def set_tables() -> None:
+    """Show tables to a stated precision and their texts whole; called once, when her2 is imported."""
+    pd.set_option("display.precision", PRECISION, "display.max_colwidth", None)
+
+
+def glue(name: str, value: Any, form: str = "{}") -> None:
+    """Print a value and hand it to the page, where prose quotes it as ``{glue:text}`name```.
+
+    The printed line lets readers of JupyterLab, which does not know the role, see the number too.
+
+    Parameters
+    ----------
+    name : key, unique in its notebook.
+    value : what to show; formatted with ``form`` by :meth:`str.format`.
+    form : format, for instance ``"{:.0%}"`` or ``"{:.1f} months"``.
+    """
+    from IPython.display import display
+
+    text = form.format(value)
+    print(f"{name}: {text}")
+    metadata = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
+    display({GLUE_MIME: text}, raw=True, metadata=metadata)

@@ -1,0 +1,65 @@
+"""What the tests share: where the book is, the built site, and the count of skipped tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "_build" / "html"
+
+
+def toc_files() -> list[str]:
+    """Pages that _toc.yml names, in order, without their suffix."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    found = [toc["root"]]
+
+    def walk(entries):
+        for entry in entries:
+            if "file" in entry:
+                found.append(entry["file"])
+            for key in ("chapters", "sections"):
+                walk(entry.get(key, []))
+
+    walk(toc.get("parts", []) or toc.get("chapters", []))
+    return found
+
+
+def notebooks() -> list[Path]:
+    """Notebooks of the book, in the order of _toc.yml."""
+    return [path for name in toc_files() if (path := ROOT / f"{name}.ipynb").is_file()]
+
+
+def chapters() -> list[Path]:
+    """Notebooks that teach; exercises have rules of their own."""
+    return [path for path in notebooks() if "exercises" not in path.relative_to(ROOT).parts]
+
+
+def slug(path: Path) -> str:
+    return path.relative_to(ROOT / "chapters").with_suffix("").as_posix()
+
+
+def read(path: Path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    assert (SITE / "index.html").is_file(), "build the book first: make book"
+    return SITE
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    terminalreporter.write_line(f"skipped tests: {skipped}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and os.environ.get("CI") and reporter.stats.get("skipped") and exitstatus == 0:
+        reporter.write_line("CI requires that no test is skipped")
+        session.exitstatus = 1
