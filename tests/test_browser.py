@@ -29,7 +29,7 @@ def chromium():
 
 def open_page(chromium, served, name, *, mode="light", size="desktop", **options):
     width, height = SIZES[size]
-    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=mode, **options)
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=mode, reduced_motion="reduce", **options)
     page = context.new_page()
     watch = browser.Watch(page, served, SITE)
     page.goto(served + name)

@@ -73,7 +73,7 @@ def spoil(column, value):
         (spoil("checked_on", "soon"), "checked_on", "date"),
         (spoil("read_in", "memory"), "read_in", "pattern"),
         (spoil("hazard_ratio", lambda row: f"{float(row.hazard_ratio) / 3:.2f}"), "hazard_ratio", "interval"),
-        (lambda frame: pd.concat([frame, frame.head(1)]), "id", "primary key"),
+        (lambda frame: pd.concat([frame, frame.head(1)]), "id", "the same as"),
     ],
     ids=["missing", "type", "unknown-reference", "unknown-trial", "interval", "unknown-unit", "wrong-unit", "date", "read-in", "ratio", "duplicate-key"],
 )

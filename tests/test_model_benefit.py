@@ -23,7 +23,7 @@ PRINTED = [
     ("katherine-idfs-2025", 13.7, None, 0.5),  # Geyer 2025: 80.8 against 67.1 % at 7 years
     ("katherine-os-2025", 4.7, None, 0.5),  # Geyer 2025: 89.1 against 84.4 % at 7 years
     ("aphinity-os-itt-2025", 1.8, (0.03, 3.47), 0.5),  # Loibl 2025, 10 years
-    ("b-31-n9831-os-eu-label", 7.4, (4.9, 10.0), 1.4),  # European label of trastuzumab, 8 years
+    ("b-31-n9831-os-eu-label", 7.4, (4.9, 10.0), 0.6),  # European label of trastuzumab, 8 years
     ("hera-os-1y-2017", 6.0, None, 0.5),  # Cameron 2017: 79 against 73 % at 12 years
     ("n9831-dfs-seq-v-none-2011", 8.3, None, 0.6),  # Perez 2011: 80.1 against 71.8 % at 5 years
     ("aphinity-idfs-nodepos-2022", 4.9, None, 0.5),  # Loibl 2024, 8 years
@@ -36,9 +36,9 @@ PRINTED = [
 def test_gain_agrees_with_the_difference_that_the_trial_prints(key, points, interval, tolerance):
     found = benefit.check_gains(RESULTS.loc[[key]]).iloc[0]
     assert found["printed"] == pytest.approx(points, abs=0.11)  # the table holds what the report prints
-    assert found["gain"] == pytest.approx(points, abs=min(tolerance, 0.7))
-    if interval:
-        assert (found["low"], found["high"]) == pytest.approx(interval, abs=tolerance)
+    assert found["gain"] == pytest.approx(points, abs=tolerance)
+    if interval:  # the printed one also carries the error of the control rate, so it is the wider one
+        assert (found["low"], found["high"]) == pytest.approx(interval, abs=1.4)
 
 
 def test_gain_by_hand():
@@ -212,6 +212,26 @@ def test_harms_name_their_basis():
     assert found.loc["heart failure", "difference"] == pytest.approx(100 * (20 / 1068 - 3 / 1050))
     assert found.loc["severe", "difference"] == pytest.approx(26.1 - 15.7)
     assert math.isnan(found.loc["severe", "low"])
+
+
+def test_ledger_sets_gains_and_harms_side_by_side():
+    failure = ("bcirg-006-acth-congestive-heart-failure-any", "bcirg-006-act-congestive-heart-failure-any")
+    found = benefit.ledger(RESULTS, EVENTS, [
+        ("AC-TH", "disease-free", "bcirg-006-dfs-acth-2011"), ("AC-TH", "heart failure", failure),
+        ("6 months", "disease-free", "persephone-dfs-2019"),
+        ("6 months", "stop for the heart", ("persephone-6m-cardiotoxicity-leading-to-stop", "persephone-12m-cardiotoxicity-leading-to-stop")),
+    ])  # fmt: skip
+    assert found["kind"].tolist() == ["gain", "harm", "gain", "harm"]
+    # 0.75**0.64 - 0.75 = 0.0818, one over it 12.2, rounded up; 20/1068 - 3/1050 = 0.0159, one over it 63.0, rounded down.
+    assert found["points"].tolist()[:2] == pytest.approx([8.18, 1.587], abs=5e-3)
+    assert found["needed"][0].startswith("NNT 13 (") and found["needed"][1].startswith("NNH 63 (")
+    # 45/1216 - 96/1214 = -0.0421: harm spared, so a number needed to treat.
+    assert found["points"][3] == pytest.approx(-4.207, abs=5e-3) and found["needed"][3].startswith("NNT 24 (")
+    # The 90 % interval of PERSEPHONE is brought to 95 %, so it is wider than the one of the printed bounds.
+    printed = benefit.gain(0.898, 1.07, (0.93, 1.24))
+    assert found["high"][2] - found["low"][2] > 100 * (printed.high - printed.low)
+    with pytest.raises(ValueError, match="panel 'x' joins two trials, katherine and bcirg-006"):
+        benefit.ledger(RESULTS, EVENTS, [("x", "gain", "katherine-idfs-2025"), ("x", "harm", failure)])
 
 
 def test_licences_by_day_and_place():

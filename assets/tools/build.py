@@ -1,8 +1,10 @@
 """Build the site with warnings as errors, and say in one line where it is or what to mend."""
 
 import argparse
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +13,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NOISE = re.compile(r"^(matplotlib is not installed|Running Jupyter-Book|(Source Folder|Config Path|Output Path):|\s*$)")
 FAULT = re.compile(r"(WARNING|ERROR|[Ee]rror):|[Ee]xception")
+
+
+#: What every page depends on without Sphinx knowing: a change here builds all pages anew.
+SHARED = ("_config.yml", "_toc.yml", "assets/extensions", "assets/templates", "assets/static", "assets/student", "assets/teaching", "data/src", "data/tables", "data/datapackage.json", "chapters/quizzes")
+
+
+def shared_state(root: Path) -> str:
+    """Hash of the files that all pages share, and of the settings taken from the environment."""
+    digest = hashlib.sha256(repr(sorted((k, v) for k, v in os.environ.items() if k.startswith("BOOK_"))).encode())
+    for name in SHARED:
+        path = root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def forget_if_shared_changed(root: Path, build: Path) -> Path:
+    """Remove what was built from other shared files; returns where the state of this build is to be kept."""
+    mark = build / ".shared"
+    if not mark.is_file() or mark.read_text("utf-8") != shared_state(root):
+        for name in (".doctrees", "html"):
+            shutil.rmtree(build / name, ignore_errors=True)
+    mark.unlink(missing_ok=True)
+    return mark
 
 
 def main() -> int:
@@ -26,6 +53,7 @@ def main() -> int:
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(options.root), "--path-output", str(out), "-n", "--keep-going", "-q"]
     command += [] if options.lenient else ["-W"]
     print("Building the book ...", flush=True)
+    mark = forget_if_shared_changed(options.root, out / "_build")
     start = time.monotonic()
     run = subprocess.run(command, cwd=options.root, env=environment, capture_output=True, text=True, check=False)
     lines = [line for line in (run.stdout + run.stderr).splitlines() if not NOISE.match(line)]
@@ -34,6 +62,7 @@ def main() -> int:
         print("\n".join(faults or lines), file=sys.stderr)
         print(f"The book was not built: {len(faults)} faults above, each with its file and line.", file=sys.stderr)
         return 1
+    mark.write_text(shared_state(options.root), "utf-8")
     pages = len(list(site.rglob("*.html")))
     print(f"The book is in {site.relative_to(options.root)}/index.html ({pages} pages, {time.monotonic() - start:.0f} s). Read it with 'make serve'.")
     return 0

@@ -18,7 +18,7 @@ def used_codepoints(outdir: Path) -> set[int]:
         codes |= dict.fromkeys(re.findall(r"fa-([a-z0-9-]+)", selectors), int(code, 16))
     pages = b"".join(page.read_bytes() for page in [*outdir.rglob("*.html"), *(outdir / "_static").rglob("*theme.js")])
     named = {name.decode() for name in ICON.findall(pages)}
-    drawn = {int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', CODE.sub("", styles))}
+    drawn = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})"', CODE.sub("", styles))}
     return drawn | {codes[name] for name in named if name in codes}
 
 

@@ -55,14 +55,15 @@
     const box = link.getBoundingClientRect();
     const width = Math.min(360, root.clientWidth - 16);
     tip.style.width = `${width}px`;
-    tip.style.left = `${Math.max(8, Math.min(box.left, root.clientWidth - width - 8)) + scrollX}px`;
+    const origin = tip.offsetParent?.getBoundingClientRect() ?? { left: -scrollX, top: -scrollY };
+    tip.style.left = `${Math.max(8, Math.min(box.left, root.clientWidth - width - 8)) - origin.left}px`;
     const below = box.bottom + tip.offsetHeight + 12 < root.clientHeight;
-    tip.style.top = `${(below ? box.bottom + 6 : box.top - tip.offsetHeight - 6) + scrollY}px`;
+    tip.style.top = `${(below ? box.bottom + 6 : box.top - tip.offsetHeight - 6) - origin.top}px`;
   };
   const terms = () => {
     const links = [...document.querySelectorAll("article a.reference.internal")].filter((a) => a.querySelector(".std-term"));
     if (!links.length) return;
-    document.body.append(tip);
+    (document.querySelector("main") ?? document.body).append(tip);
     for (const link of links) {
       link.classList.add("term-link");
       let touch = false;

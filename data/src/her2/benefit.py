@@ -263,12 +263,13 @@ def at_level(interval: tuple[float, float], level: float, to: float) -> tuple[fl
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def check_gains(results: pd.DataFrame) -> pd.DataFrame:
+def check_gains(results: pd.DataFrame, level: float | None = None) -> pd.DataFrame:
     """Gains computed from ratio and control rate, beside the difference that the trial prints.
 
     Parameters
     ----------
     results : rows of ``trial_results`` with survival rates (%) at a timepoint in both arms and a hazard ratio.
+    level : level to which the intervals of the ratios are brought, %, by :func:`at_level`; None leaves them as printed.
 
     Returns
     -------
@@ -285,14 +286,30 @@ def check_gains(results: pd.DataFrame) -> pd.DataFrame:
     for row in results.itertuples():
         control, experimental = row.control_value / 100, row.experimental_value / 100
         bounds = None if math.isnan(row.ci_low) else (row.ci_low, row.ci_high)
+        shown = row.ci_level
+        if bounds and level not in (None, shown):
+            bounds, shown = at_level(bounds, shown, level), level
         found = gain(control, row.hazard_ratio, bounds)
         printed = row.experimental_value - row.control_value
         rows.append((
             row.trial, row.endpoint_family, row.timepoint / 12, row.control_value, row.hazard_ratio,
-            *(100 * part for part in found), row.ci_level, printed, 100 * found.value - printed,
+            *(100 * part for part in found), shown, printed, 100 * found.value - printed,
             implied_ratio(control, experimental),
         ))  # fmt: skip
-    columns = ["trial", "endpoint_family", "years", "control", "ratio", "gain", "low", "high", "level", "printed", "gap", "implied"]
+    columns = [
+        "trial",
+        "endpoint_family",
+        "years",
+        "control",
+        "ratio",
+        "gain",
+        "low",
+        "high",
+        "level",
+        "printed",
+        "gap",
+        "implied",
+    ]
     return pd.DataFrame(rows, columns=columns, index=results.index)
 
 
@@ -332,6 +349,39 @@ def harms(events: pd.DataFrame, pairs: dict[str, tuple[str, str]], level: float 
         rows.append((one["trial"], one["percent"], two["percent"], *(100 * part for part in found), basis))
     columns = ["trial", "experimental", "control", "difference", "low", "high", "basis"]
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(pairs), name="harm"))
+
+
+def ledger(
+    results: pd.DataFrame, events: pd.DataFrame, lines: list[tuple[str, str, str | tuple[str, str]]], level: float = 95
+) -> pd.DataFrame:
+    """Gains and harms of the same arms side by side; nothing is netted, since the two have no common currency.
+
+    Parameters
+    ----------
+    results, events : ``trial_results`` and ``adverse_events``, indexed by id.
+    lines : (panel, label, key): the id of a result for a gain, or the ids of an experimental and a control row for a
+        harm. All lines of a panel come from one trial.
+    level : level of the intervals, %.
+
+    Returns
+    -------
+    DataFrame: panel, line, kind ('gain' or 'harm'), points (per hundred patients: more without event, or more with the
+    harm), low, high, needed (text) and basis.
+    """
+    rows, trial_of = [], {}
+    for panel, label, key in lines:
+        if isinstance(key, str):
+            found, kind = check_gains(results.loc[[key]], level).iloc[0], "gain"
+            estimate, basis = Estimate(*(found[["gain", "low", "high"]] / 100)), "ratio and control rate"
+            needs = estimate
+        else:
+            found, kind = harms(events, {label: key}, level).iloc[0], "harm"
+            estimate, basis = Estimate(*(found[["difference", "low", "high"]] / 100)), found["basis"]
+            needs = Estimate(-estimate.value, -estimate.high, -estimate.low)
+        if trial_of.setdefault(panel, found["trial"]) != found["trial"]:
+            raise ValueError(f"panel {panel!r} joins two trials, {trial_of[panel]} and {found['trial']}")
+        rows.append((panel, label, kind, *(100 * part for part in estimate), needed(needs).text, basis))
+    return pd.DataFrame(rows, columns=["panel", "line", "kind", "points", "low", "high", "needed", "basis"])
 
 
 def licensed(approvals: pd.DataFrame, jurisdiction: str, day: str) -> pd.DataFrame:

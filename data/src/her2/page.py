@@ -127,7 +127,7 @@ class ChartRenderer:
         out.append(_html(f'<details class="chart-data"><summary>Data of the chart<span class="visually-hidden">: {escape(self.alt)}</span></summary>'))
         for index, rows in enumerate(_tables(self.spec), start=1):
             if len(rows) <= INLINE_ROWS:
-                out.append(_html('<div class="chart-table">' + _table_html(rows) + "</div>"))
+                out.append(_html('<div class="chart-table" role="group" aria-label="Data of the chart" tabindex="0">' + _table_html(rows) + "</div>"))
             else:
                 out.append(self._download(f"chart-{self.key}-{index}.csv", _csv(rows), f"Table {index} as CSV ({len(rows)} rows)"))
         out.append(_html("</details></figure>"))
