@@ -193,3 +193,11 @@ def test_chart_backgrounds_are_those_of_the_page(chromium, served, mode):
     red, green, blue = (int(charts.BACKGROUND[mode][i : i + 2], 16) for i in (1, 3, 5))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == f"rgb({red}, {green}, {blue})"
     page.context.close()
+
+
+def test_a_frame_shows_the_text_alone(chromium, served):
+    page, _ = open_page(chromium, served, chart_pages()[0] + "?content_only")
+    assert page.locator("article h1").is_visible()
+    assert not page.locator("#pst-primary-sidebar").is_visible()
+    assert not page.locator(".bd-header-article").is_visible()
+    page.context.close()

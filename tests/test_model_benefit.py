@@ -234,6 +234,40 @@ def test_ledger_sets_gains_and_harms_side_by_side():
         benefit.ledger(RESULTS, EVENTS, [("x", "gain", "katherine-idfs-2025"), ("x", "harm", failure)])
 
 
+def test_three_ways_join_more_and_more_error():
+    found = benefit.three_ways(RESULTS.loc["destiny-breast05-idfs-2025"])
+    assert found["width"].is_monotonic_increasing
+    # 92.4 - 83.7; down: hypot(92.4 - 89.7, 86.7 - 83.7) = 4.04, up: hypot(94.4 - 92.4, 83.7 - 80.2) = 4.03.
+    assert found.loc["two printed rates", ["value", "low", "high"]].tolist() == pytest.approx([8.7, 4.66, 12.73], abs=5e-3)
+    assert found.loc["control known", "value"] == found.loc["control estimated", "value"]
+
+
+def test_panels_hold_one_family_and_one_assessor():
+    keys = {"cleopatra-pfs-irf-2011": "one", "destiny-breast09-pfs-bicr-2025": "two"}
+    found = benefit.in_panels(RESULTS, {"central": keys, "investigator": {"patina-pfs-inv-2026": "three"}})
+    assert found["label"].tolist() == ["one", "two", "three"]
+    assert found["panel"].tolist() == ["central", "central", "investigator"]
+    with pytest.raises(ValueError, match="panel 'x' mixes assessor"):
+        benefit.in_panels(RESULTS, {"x": {**keys, "patina-pfs-inv-2026": "three"}})
+    with pytest.raises(ValueError, match="panel 'x' mixes endpoint family: PFS, TTP"):
+        benefit.in_panels(RESULTS, {"x": {"patina-pfs-inv-2026": "a", "gbg-26-ttp-2007": "b"}})
+
+
+def test_course_places_every_trial_by_its_setting():
+    trials = her2.load("trials").set_index("id")
+    found = benefit.course(trials.loc[["apt", "hera", "katherine", "gbg-26"]])
+    assert found["stage"].tolist() == ["after surgery", "after surgery", "after surgery, cancer left", "metastatic, second line"]
+    assert found["slot"].tolist() == [0, 1, 0, 0] and found["label"]["gbg-26"] == "GBG 26"
+    assert found["design"].tolist() == ["single-arm", "randomised", "randomised", "randomised"]
+    with pytest.raises(ValueError, match="no stage for landscape"):
+        benefit.course(trials.loc[["landscape"]])
+
+
+def test_years_of_licences():
+    found = benefit.licence_years(pd.DataFrame({"date": ["2020", "2020-07", "2019-12-31"]}))
+    assert found.tolist() == [2020.0, 2020.5, 2020.0]
+
+
 def test_licences_by_day_and_place():
     rows = pd.DataFrame({"jurisdiction": ["A", "A", "B", "A"], "date": ["2019-12-18", "2020-01", "2018", "2020"]})
     assert benefit.licensed(rows, "A", "2019-12-18")["date"].tolist() == ["2019-12-18"]

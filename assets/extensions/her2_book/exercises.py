@@ -7,6 +7,7 @@ them: pages, search index and contents never see their text.
 Solutions and hints are native <details>: no script, a keyboard works, printing opens them.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def add_files(app, pagename, templatename, context, doctree):
 
 
 def setup_exercises(app):
-    app.add_config_value("book_show_solutions", True, "env", types=[bool])
+    app.add_config_value("book_show_solutions", os.environ.get("BOOK_SOLUTIONS") != "0", "env", types=[bool])
     app.add_node(details, html=_visitors("details"))
     app.add_node(summary, html=_visitors("summary"))
     app.connect("builder-inited", share_visitors)

@@ -183,6 +183,25 @@ def implied_ratio(control: float, experimental: float) -> float:
     return math.log(_share("experimental survival", experimental)) / math.log(_share("control survival", control))
 
 
+def three_ways(row: pd.Series) -> pd.DataFrame:
+    """Gain of one row of ``trial_results`` whose arms print intervals, by three sets of assumptions; in points.
+
+    'control known': ratio, control rate without error. 'control estimated': the delta method of :func:`gain`. 'two
+    printed rates': :func:`difference` of the arms, which needs no ratio and no proportional hazards.
+    Columns value, low, high, width.
+    """
+    arms = [[f"{arm}_{part}" for part in ("value", "low", "high")] for arm in ("experimental", "control")]
+    treated, control = (Estimate(*(row[names].astype(float) / 100)) for names in arms)
+    ratio = control.value, row["hazard_ratio"], (row["ci_low"], row["ci_high"])
+    ways = {
+        "control known": gain(*ratio),
+        "control estimated": gain(*ratio, (control.low, control.high), row["ci_level"]),
+        "two printed rates": difference(treated, control),
+    }
+    found = pd.DataFrame.from_dict(ways, orient="index", columns=list(Estimate._fields)) * 100
+    return found.assign(width=found["high"] - found["low"])
+
+
 def gain_curves(ratios: tuple[float, ...], step: float = 0.01) -> pd.DataFrame:
     """Gain against control survival at fixed hazard ratios; columns ratio, control (%) and gain (points)."""
     shares = [i * step for i in range(1, round(1 / step))]
@@ -260,6 +279,15 @@ def at_level(interval: tuple[float, float], level: float, to: float) -> tuple[fl
     return math.exp(middle - half), math.exp(middle + half)
 
 
+def at_levels(results: pd.DataFrame, levels: tuple[float, ...]) -> pd.DataFrame:
+    """Rows of ``trial_results`` with their ratio's interval at several levels (%): columns low90, high90 and so on."""
+    out = results.copy()
+    for level in levels:
+        bounds = [at_level((row.ci_low, row.ci_high), row.ci_level, level) for row in results.itertuples()]
+        out[[f"low{level:g}", f"high{level:g}"]] = bounds
+    return out
+
+
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +339,74 @@ def check_gains(results: pd.DataFrame, level: float | None = None) -> pd.DataFra
         "implied",
     ]
     return pd.DataFrame(rows, columns=columns, index=results.index)
+
+
+#: Stages of treatment in their order: value of the column ``setting`` of ``trials``, name on the chapter's map.
+STAGES = {
+    "neoadjuvant": "before surgery",
+    "neoadjuvant and adjuvant": "before and after surgery",
+    "adjuvant": "after surgery",
+    "post-neoadjuvant": "after surgery, cancer left",
+    "extended adjuvant": "after a year of trastuzumab",
+    "metastatic first line": "metastatic, first line",
+    "metastatic maintenance": "metastatic, maintenance",
+    "metastatic second line": "metastatic, second line",
+    "metastatic later line": "metastatic, later lines",
+}
+
+_SHORT = {"b-31-n9831": "B-31/N9831", "gbg-26": "GBG 26"}
+
+
+def course(trials: pd.DataFrame) -> pd.DataFrame:
+    """Place trials (indexed by id) in the course of treatment: columns label, stage, slot (place in its stage), design.
+
+    ValueError for a setting that is not in :data:`STAGES`.
+    """
+    odd = trials.index[~trials["setting"].isin(list(STAGES))]
+    if len(odd):
+        raise ValueError(f"no stage for {', '.join(odd)}: their setting is not one of {', '.join(STAGES)}")
+    out = pd.DataFrame({"label": [_SHORT.get(key, name) for key, name in trials["name"].items()]}, index=trials.index)
+    out["stage"] = trials["setting"].map(STAGES)
+    out["slot"] = out.groupby("stage").cumcount()
+    out["design"] = trials["randomised"].map({True: "randomised", False: "single-arm"})
+    return out
+
+
+def in_panels(results: pd.DataFrame, panels: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """Rows of ``trial_results`` in the order of panels that name one endpoint family and one clock each.
+
+    Parameters
+    ----------
+    results : indexed by id.
+    panels : name of a panel to its rows, each an id and the label of its line.
+
+    Returns
+    -------
+    The rows with the columns panel and label added. Raises ValueError where a panel mixes endpoint families or assessors.
+    """
+    places = {key: (panel, label) for panel, lines in panels.items() for key, label in lines.items()}
+    out = results.loc[list(places)].copy()
+    out["panel"], out["label"] = zip(*places.values(), strict=True)
+    for panel, rows in out.groupby("panel", sort=False):
+        for column in ("endpoint_family", "assessor"):
+            # Independent review may be called blinded or not; both are central.
+            found = set(rows[column].str.replace("blinded independent central", "independent"))
+            if len(found) > 1:
+                raise ValueError(f"panel {panel!r} mixes {column.replace('_', ' ')}: {', '.join(sorted(found))}")
+    return out
+
+
+def own_axes(*layers, data: pd.DataFrame, by: str, width: int = 320):
+    """Layers of a chart in panels, one a value of column ``by`` in the order of the data, each with its own axes.
+
+    Results whose clocks start at different times thus never share an axis. Returns an Altair chart.
+    """
+    import altair as alt
+
+    header = alt.Header(labelOrient="top", labelAnchor="start")
+    panels = alt.Row(f"{by}:N", title=None, sort=list(dict.fromkeys(data[by])), header=header)
+    chart = alt.layer(*layers, data=data).properties(width=width)
+    return chart.facet(row=panels, spacing=8).resolve_scale(x="independent", y="independent")
 
 
 def harms(events: pd.DataFrame, pairs: dict[str, tuple[str, str]], level: float = 95) -> pd.DataFrame:
@@ -398,3 +494,9 @@ def licensed(approvals: pd.DataFrame, jurisdiction: str, day: str) -> pd.DataFra
         raise ValueError(f"day must be written YYYY-MM-DD, not {day!r}") from None
     granted = approvals["date"].map(lambda text: pd.Period(text).end_time.normalize())
     return approvals[(approvals["jurisdiction"] == jurisdiction) & (granted <= limit)].sort_values("date")
+
+
+def licence_years(approvals: pd.DataFrame) -> pd.Series:
+    """Dates of licences as decimal years, for an axis; a bare month or year stands at its beginning."""
+    begun = approvals["date"].map(lambda text: pd.Period(text).start_time)
+    return (begun.dt.year + (begun.dt.month - 1) / 12 + (begun.dt.day - 1) / 365).round(2)

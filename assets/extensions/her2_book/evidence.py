@@ -1,0 +1,658 @@
+"""Pages that the tables write: one a trial and one a drug, their indexes, the data cards, the evidence register.
+
+A page a record has no source file: it is handed to the theme's template when the site is finished
+(Sphinx's ``html-collect-pages``), and to the search index with each of its names as a heading, so
+that an alias or a brand name finds it. Three hundred source files would stand in every page's
+contents and be read, parsed and stored on each build; these cost a few seconds.
+"""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from difflib import get_close_matches
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from docutils import nodes
+from docutils.utils import new_document
+from her2 import tables
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import ReferenceRole, SphinxDirective
+
+from . import bibliography, pages
+from .repository import addresses
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+import review  # shared with 'make review'
+
+HOME = "chapters/reference"
+#: Where the page of a record lies: a stable address, made of the record's key.
+FOLDER = {"trials": f"{HOME}/trials", "agents": f"{HOME}/agents"}
+BUILDERS = {"html", "dirhtml"}
+LOGGER = logging.getLogger(__name__)
+Row = dict[str, str]
+
+SETTINGS = [
+    "neoadjuvant", "neoadjuvant and adjuvant", "adjuvant", "extended adjuvant", "post-neoadjuvant", "metastatic first line", "metastatic maintenance",
+    "metastatic second line", "metastatic later line", "metastatic any line", "brain metastases", "several",
+]  # fmt: skip
+UPPER_FIRST = {"trials": "Trials", "agents": "Drugs"}
+
+
+def records(table: str) -> dict[str, Row]:
+    """Verified rows of a table by key."""
+    return {row["id"]: row for row in review.rows(table)}
+
+
+def of(table: str, column: str, key: str) -> list[Row]:
+    """Verified rows whose column is, or lists, this key."""
+    return [row for row in review.rows(table) if key in review.split(row[column])]
+
+
+def generated() -> list[str]:
+    """Names of all pages that have no source file, without their suffix."""
+    return [f"{folder}/{key}" for table, folder in FOLDER.items() for key in records(table)]
+
+
+def names(table: str, row: Row) -> list[str]:
+    """Every other name of a record: a search for one of them must find its page."""
+    columns = ("short_name", "brands", "aliases") if table == "agents" else ("aliases", "nct", "other_ids")
+    found = [name for column in columns for name in review.split(row[column])]
+    return [name for name in dict.fromkeys(found) if name != row["name"]]
+
+
+def left_out(table: str, column: str, key: str) -> int:
+    """How many rows about this record stay out because they could not be verified."""
+    frame = tables._load(table)  # the loader's own copy, unverified rows included
+    return int(((frame[column] == key) & (frame["verification"] == "unverified")).sum())
+
+
+def sentence(text: str) -> str:
+    """A cell of a table as a sentence begins; names such as 'p95HER2' or 'pCR' keep their letter."""
+    first = text.split(" ", maxsplit=1)[0]
+    return text[:1].upper() + text[1:] if first.islower() else text
+
+
+# --- markup
+
+
+class Links:
+    """Addresses as one page sees them; where a builder has no such pages, the words stay without link."""
+
+    def __init__(self, builder, docname: str):
+        self._builder, self._docname = builder, docname
+        self.used: list[str] = []
+
+    def page(self, target: str, anchor: str = "") -> str:
+        if self._builder.name not in BUILDERS:
+            return ""
+        return self._builder.get_relative_uri(self._docname, target) + (f"#{anchor}" if anchor else "")
+
+    def record(self, table: str, key: str, text: str = "", anchor: str = "") -> str:
+        row = records(table).get(key)
+        words = escape(text or (row["name"] if row else key))
+        href = self.page(f"{FOLDER[table]}/{key}", anchor) if row else ""
+        return f'<a href="{href}">{words}</a>' if href else words
+
+    def agents(self, keys: str | list[str]) -> str:
+        return ", ".join(self.record("agents", key) for key in (review.split(keys) if isinstance(keys, str) else keys))
+
+    def source(self, key: str, *, here: bool = True) -> str:
+        """Author and year, linked to the page's own list of sources or to that of the book."""
+        row = bibliography.references().get(key)
+        if row is None:
+            return escape(key)
+        if here and key not in self.used:
+            self.used.append(key)
+        href = f"#source-{key}" if here else self.page(f"{HOME}/bibliography", f"source-{key}")
+        return f'<a href="{href}">{escape(bibliography.short(row))}</a>' if href else escape(bibliography.short(row))
+
+
+def table(caption: str, head: list[str], rows: list[list[str]], ids: list[str] | None = None, *, shown: bool = True) -> str:
+    """An accessible table: caption, heads with their scope, in a box that a keyboard can scroll.
+
+    Cells are HTML; the first of a row is its head.
+    """
+    name = escape(caption)
+    out = [f'<div class="evidence-table" role="region" aria-label="{name}" tabindex="0"><table>']
+    out.append(f"<caption{'' if shown else ' class=visually-hidden'}>{name}</caption>")
+    out.append("<thead><tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head) + "</tr></thead><tbody>")
+    for number, (first, *cells) in enumerate(rows):
+        anchor = f' id="{ids[number]}"' if ids else ""
+        out.append(f'<tr{anchor}><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return "".join([*out, "</tbody></table></div>\n"])
+
+
+def facts(pairs: list[tuple[str, str]]) -> str:
+    """A list of named facts; empty ones are left out."""
+    return '<dl class="evidence-facts">' + "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in pairs if text) + "</dl>\n"
+
+
+def small(*parts: str) -> str:
+    """Lines of smaller print below the words of a cell."""
+    return "".join(f"<small>{part}</small>" for part in parts if part)
+
+
+def checked(row: Row) -> str:
+    """When a row was read, and whether someone read it again."""
+    again = row["second_checked_on"]
+    return f"Read on {row['checked_on']}" + (f", again on {again}" if again else "; not yet read by a second person")
+
+
+def evidence(links: Links, row: Row) -> str:
+    """The last cell of every table: source, level, what was read, checks."""
+    level = escape(row["level"]) if "level" in row else ""
+    return links.source(row["reference"]) + small(level, escape(row["read_in"]), checked(row))
+
+
+# --- one trial
+
+
+def trial_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
+    """Sections of a trial's page: anchor, title, HTML."""
+    row = records("trials")[key]
+    registry = f'<a href="https://clinicaltrials.gov/study/{row["nct"]}">{row["nct"]}</a>' if row["nct"] else ""
+    pairs = [
+        ("Population", escape(sentence(row["population"]))),
+        ("Prior therapies", escape(sentence(row["prior_therapies"]))),
+        ("HER2 status", escape(row["her2_status"])),
+        ("Setting", escape(row["setting"])),
+        ("Phase", escape(row["phase"])),
+        ("Design", ("randomised" if row["randomised"] == "true" else "not randomised") + f"; masking: {escape(row['masking'])}"),
+        ("Arms", "<ul>" + "".join(f"<li>{escape(sentence(arm))}</li>" for arm in review.split(row["arms"])) + "</ul>"),
+        ("Enrolled", row["n_enrolled"] and f"{int(row['n_enrolled']):,} patients"),
+        ("Primary endpoint", escape(sentence(row["primary_endpoint"]))),
+        ("Time zero", escape(sentence(row["time_zero"]))),
+        ("Status", escape(row["status"]) + (f": {escape(row['status_note'])}" if row["status_note"] else "")),
+        ("Drugs under test", links.agents(row["agents"])),
+        ("Registry", registry),
+        ("Note", escape(row["note"])),
+        ("Evidence", evidence(links, row)),
+    ]
+    yield "design", "Design", facts(pairs)
+    yield from results_section(links, of("trial_results", "trial", key), left_out("trial_results", "trial", key))
+    yield from harms_section(links, of("adverse_events", "trial", key), left_out("adverse_events", "trial", key))
+    reported = of("patient_reported", "trial", key)
+    if reported:
+        yield "patient-reported", "What patients reported", table("Patient-reported outcomes", ["Instrument and endpoint", "Arms", "Figures", "Finding", "Evidence"], [reported_cells(links, r) for r in reported])
+    rests = of("approvals", "basis_trial", key)
+    if rests:
+        cells = [[links.record("agents", r["agent"], anchor=r["id"]), *approval_cells(links, r)] for r in rests]
+        yield "approvals", "Licences that rest on it", table("Licences that rest on this trial", ["Drug", "Authority and date", "Indication", "State", "Evidence"], cells)
+
+
+def results_section(links: Links, rows: list[Row], unverified: int) -> Iterator[tuple[str, str, str]]:
+    cuts = defaultdict(list)
+    for row in rows:
+        cuts[row["data_cut"]].append(row)
+    out = []
+    for cut in sorted(cuts, key=lambda cut: cut or "9"):
+        caption = f"Results at the data cut of {cut}" if cut else "Results whose source names no data cut"
+        out.append(table(caption, ["Endpoint and population", "Arms", "Comparison", "How it was judged", "Evidence"], [result_cells(links, row) for row in cuts[cut]], [row["id"] for row in cuts[cut]]))
+    if unverified:
+        out.append(f"<p>{unverified} more results could not be verified and are left out.</p>\n".replace("1 more results", "One more result"))
+    if out:
+        yield "results", "Results", "".join(out)
+
+
+def result_cells(links: Links, row: Row) -> list[str]:
+    def arm(role: str) -> str:
+        count = row[f"n_{role}"] and f"{row[f'n_{role}']} patients"
+        events = row[f"events_{role}"] and f"{row[f'events_{role}']} events"
+        return escape(review.value(row, role)) + small(escape(row[f"{role}_arm"]), ", ".join(filter(None, (events, count))))
+
+    at = f"at {row['timepoint']} months" if row["timepoint"] else ""
+    statistic = "" if row["statistic"] == "none" else f"{row['statistic']} {at}".strip()
+    levels = f"arms: {row['value_ci_level']}% intervals" if row["value_ci_level"] else ""
+    arms = arm("experimental") + (f'<span class="against">against</span>{arm("control")}' if row["control_arm"] else "")
+    margin = f"margin of non-inferiority {row['ni_margin']}" if row["ni_margin"] else ""
+    follow = f"median follow-up {row['median_followup']} months" if row["median_followup"] else ""
+    judged = f"{row['analysis']} analysis"
+    return [
+        escape(sentence(row["endpoint"])) + small(escape(sentence(row["population"])), escape(row["note"])),
+        arms + small(statistic, levels),
+        escape(review.effect(row)) + small(escape(margin), {"met": "prespecified boundary met", "not met": "prespecified boundary not met"}.get(row["significance_met"], "no prespecified test")),
+        escape(sentence(row["assessor"]) if row["assessor"] not in {"not stated", "not applicable"} else f"Assessor {row['assessor']}") + small(judged, follow),
+        evidence(links, row),
+    ]
+
+
+def harms_section(links: Links, rows: list[Row], unverified: int) -> Iterator[tuple[str, str, str]]:
+    cells = []
+    order = ["any", "heart", "lung", "gut", "liver", "blood", "nerve", "skin", "infusion", "other"]
+    for row in sorted(rows, key=lambda row: (order.index(row["organ"]), row["event"], row["grade"], row["arm_role"] != "experimental")):
+        count = f"{row['n_events'] or '?'} of {row['n_patients']}" if row["n_patients"] else f"{row['n_events']} patients" if row["n_events"] else ""
+        grade = {"any": "any grade", "serious": "serious", "leading to stop": "leading to stop"}.get(row["grade"], f"grade {row['grade']}")
+        judged = "" if row["attribution"] == "not stated" else row["attribution"]
+        cut = f"cut {row['data_cut']}" if row["data_cut"] else ""
+        cells.append([
+            escape(sentence(row["event"])) + small(escape(row["note"])), escape(grade), escape(row["arm"]), f"{row['percent']}%" + small(count),
+            "; ".join(filter(None, (judged, "adjudicated" if row["adjudicated"] == "true" else "", cut))), evidence(links, row),
+        ])  # fmt: skip
+    out = table("Harms by event, grade and arm", ["Event", "Grade", "Arm", "Patients", "Counted", "Evidence"], cells) if cells else ""
+    if unverified:
+        out += f"<p>{unverified} more figures could not be verified and are left out.</p>\n".replace("1 more figures", "One more figure")
+    if out:
+        yield "harms", "Harms", out
+
+
+def reported_cells(links: Links, row: Row) -> list[str]:
+    arms = escape(row["experimental_arm"]) + (f'<span class="against">against</span>{escape(row["control_arm"])}' if row["control_arm"] else "")
+    figures = review.arms(row)
+    return [
+        escape(row["instrument"]) + small(escape(sentence(row["endpoint"])), escape(row["note"])),
+        arms + small(escape(row["population"])),
+        escape(figures) + small(escape(review.effect(row))),
+        escape(row["finding"]),
+        evidence(links, row),
+    ]
+
+
+def approval_cells(links: Links, row: Row) -> list[str]:
+    warning = f"boxed warning: {row['boxed_warning']}" if row["boxed_warning"] else ""
+    state = f"{row['status']}{' on ' + row['status_on'] if row['status_on'] else ''}"
+    return [
+        escape(f"{row['agency']}, {row['date']}") + small(escape(row["jurisdiction"]), escape(row["type"]), escape(row["brand"])),
+        escape(sentence(row["indication"])) + small(escape(row["note"])),
+        escape(sentence(state)) + small(escape(warning)),
+        evidence(links, row),
+    ]
+
+
+# --- one drug
+
+
+def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
+    """Sections of a drug's page: anchor, title, HTML."""
+    row = records("agents")[key]
+    pairs = [
+        ("Class", escape(row["class"])), ("Targets", escape(", ".join(review.split(row["targets"])))), ("Epitope or site", escape(row["epitope"])),
+        ("Format", escape(row["format"])), ("Payload", escape(row["payload"])), ("Linker", escape(row["linker"])),
+        ("Drug-to-antibody ratio", row["dar"]), ("Binding", escape(row["reversibility"])), ("Brain", escape(sentence(row["brain_penetration"]))),
+        ("Brand names", escape(", ".join(review.split(row["brands"])))),
+        ("Stage", escape(row["stage"])), ("Answers", escape(", ".join(review.split(row["answers"])))), ("Note", escape(row["note"])),
+        ("Evidence", evidence(links, row)),
+    ]  # fmt: skip
+    yield "kind", "What it is", facts(pairs)
+    licences = sorted(of("approvals", "agent", key), key=lambda r: r["date"])
+    if licences:
+        cells = [[*(parts := approval_cells(links, r))[:1], links.record("trials", r["basis_trial"]) if r["basis_trial"] else "not named", *parts[1:]] for r in licences]
+        yield "approvals", "Licences", table("Licences, oldest first", ["Authority and date", "Trial", "Indication", "State", "Evidence"], cells, [r["id"] for r in licences])
+    actions = of("label_actions", "agent", key)
+    if actions:
+        cells = [[escape(sentence(r["topic"])), escape(sentence(r["finding"])), escape(sentence(r["action"])) + small(escape(r["note"])), escape(r["jurisdiction"]) + small(escape(r["label_version"])), evidence(links, r)] for r in actions]
+        yield "label", "What the label says to do", table("Actions of the label, shortened for teaching", ["Action", "When", "What to do", "Label", "Evidence"], cells, [r["id"] for r in actions])
+    trials = sorted(of("trials", "agents", key), key=lambda r: (SETTINGS.index(r["setting"]), r["name"]))
+    if trials:
+        counts = Counter(r["trial"] for r in review.rows("trial_results"))
+        cells = [[links.record("trials", r["id"]), escape(r["setting"]), escape(r["phase"]), escape(sentence(r["population"])), escape(r["status"]), str(counts[r["id"]])] for r in trials]
+        yield "trials", "Trials", table("Trials of this drug, with their results and harms", ["Trial", "Setting", "Phase", "Population", "Status", "Results"], cells)
+    advice = of("recommendations", "agents", key)
+    if advice:
+        cells = [[escape(f"{r['body']}, {r['date']}"), escape(sentence(r["population"])), escape(r["recommendation"]) + small(escape(r["note"])), escape(" / ".join(filter(None, (r["strength"], r["evidence_grade"])))), evidence(links, r)] for r in advice]
+        yield "guidelines", "Guidelines that name it", table("Recommendations, in our own words", ["Body and date", "For whom", "Recommendation", "Strength", "Evidence"], cells)
+    mechanisms = {r["id"]: r["name"] for r in review.rows("mechanisms")}
+    known = of("mechanism_agents", "agent", key)
+    if known:
+        cells = [[escape(sentence(mechanisms.get(r["mechanism"], r["mechanism"]))), escape(r["relation"]), escape(r["finding"]) + small(escape(r["fate"]), escape(r["note"])), escape(r["design"]) + small("" if r["role"] == "not applicable" else escape(r["role"])), evidence(links, r)] for r in known]
+        yield "mechanisms", "Resistance and sensitivity", table("Mechanisms that were studied with this drug", ["Mechanism", "Relation", "Finding", "Study", "Evidence"], cells)
+    variants = {r["id"]: r["name"] for r in review.rows("variants")}
+    tried = of("variant_sensitivity", "agent", key)
+    if tried:
+        cells = [[escape(variants.get(r["variant"], r["variant"])), escape(r["conclusion"]), escape(r["finding"]) + small(escape(r["note"])), escape(r["model"]) + small(escape(r["readout"])), evidence(links, r)] for r in tried]
+        yield "variants", "Variants of ERBB2", table("Response of ERBB2 variants to this drug", ["Variant", "Conclusion", "Finding", "Model", "Evidence"], cells)
+
+
+# --- the page around the sections
+
+
+SECTIONS = {"trials": trial_page, "agents": agent_page}
+
+
+def sources(links: Links) -> tuple[str, str, str]:
+    """The last section: every source that the page rests on, with its address."""
+    known = bibliography.references()
+    items = []
+    for key in sorted(links.used, key=lambda key: (known[key].authors.strip("{").lower(), known[key].year)):
+        text = "".join(f'<a href="{escape(node["refuri"])}">{escape(node.astext())}</a>' if isinstance(node, nodes.reference) else escape(node.astext()) for node in bibliography.full(known[key]).children)
+        items.append(f'<li id="source-{key}">{text}</li>')
+    return "sources", "Sources", f'<ul class="reference-list">{"".join(items)}</ul>\n'
+
+
+def lead(kind: str, row: Row) -> str:
+    """One sentence that says what a record is; it serves as the page's description too."""
+    if kind == "agents":
+        return f"{row['name']}: {row['class']}, targets {', '.join(review.split(row['targets']))}; stage: {row['stage']}."
+    design = "randomised" if row["randomised"] == "true" else "single-group"
+    phase = "" if row["phase"] == "not applicable" else f" phase {row['phase']}"
+    return f"{row['name']}:{phase} {design} trial, {row['setting']}; status: {row['status']}.".replace(":  ", ": ")
+
+
+def build_page(builder, kind: str, key: str) -> dict:
+    """What the theme's template needs for the page of one record."""
+    docname, row = f"{FOLDER[kind]}/{key}", records(kind)[key]
+    links = Links(builder, docname)
+    parts = [*SECTIONS[kind](links, key)]
+    parts.append(sources(links))
+    other = names(kind, row)
+    text, title = lead(kind, row), escape(row["name"])
+    up = links.page(f"{HOME}/{kind}")
+    body = [f'<nav class="evidence-up" aria-label="Up"><a href="{up}">{UPPER_FIRST[kind]}</a></nav>\n', f'<section id="{kind}-{key}"><h1>{title}</h1>\n']
+    body.append(f'<p id="names">Also known as {escape(", ".join(other))}.</p>\n' if other else "")
+    body.append(f"<p>{escape(sentence(text.partition(': ')[2]))}</p>\n")
+    body += [f'<section id="{anchor}"><h2>{heading}</h2>\n{html}</section>\n' for anchor, heading, html in parts]
+    entries = "".join(f'<li><a class="reference internal" href="#{anchor}">{heading}</a></li>' for anchor, heading, _ in parts)
+    dates = [r[c] for r in every_row(kind, key) for c in ("checked_on", "second_checked_on") if r[c]]
+    description = f"{text} Its results, harms, licences and sources, each row with the date of its check."
+    context = {
+        "title": title, "body": "".join([*body, "</section>\n"]), "metatags": metatags(builder, docname, row["name"], description),
+        "toc": f'<ul><li><a href="#">{title}</a><ul>{entries}</ul></li></ul>', "evidence_date": max(dates), "medical_note": True, "reviewed_by": pages.REVIEWED_BY,
+        "parents": [{"link": up, "title": UPPER_FIRST[kind]}],
+    }  # fmt: skip
+    repository = addresses()["repository"]
+    if repository:
+        context["issue_url"] = f"{repository}/issues/new?title={quote('Erratum: ' + row['name'])}&body={quote(f'Table: {kind}, row: {key}' + chr(10) * 2 + 'What is wrong, and the source that says so:' + chr(10))}"
+    return context
+
+
+def every_row(kind: str, key: str) -> list[Row]:
+    """All verified rows that a record's page shows."""
+    where = {"trials": {"trial_results": "trial", "adverse_events": "trial", "patient_reported": "trial", "approvals": "basis_trial"},
+             "agents": {"approvals": "agent", "label_actions": "agent", "recommendations": "agents", "mechanism_agents": "agent", "variant_sensitivity": "agent"}}  # fmt: skip
+    return [records(kind)[key], *(row for name, column in where[kind].items() for row in of(name, column, key))]
+
+
+def metatags(builder, docname: str, title: str, description: str) -> str:
+    """Description and share picture, as the book's other pages carry them."""
+    config = builder.config
+    site = (config.ogp_site_url or "").rstrip("/")
+    image = f"{site}/{config.ogp_image}" if site else builder.get_relative_uri(docname, "index").rpartition("/")[0] + f"/{config.ogp_image}"
+    pairs = {"og:title": title, "og:type": "website", "og:site_name": config.project, "og:description": description, "og:image": image, "og:image:alt": config.ogp_image_alt}
+    if site:
+        pairs["og:url"] = f"{site}/{docname}.html"
+    tags = [f'<meta property="{name}" content="{escape(value)}" />' for name, value in pairs.items()]
+    return "\n".join([*tags, f'<meta name="description" content="{escape(description)}" />'])
+
+
+def index_entry(kind: str, key: str) -> nodes.document:
+    """What the search knows of a record: its names as headings, then what its page is about."""
+    row = records(kind)[key]
+    document = new_document(key)
+    top = nodes.section(ids=[f"{kind}-{key}"])
+    top += nodes.title("", row["name"])
+    for name in names(kind, row):
+        part = nodes.section(ids=["names"])
+        part += nodes.title("", name)
+        top += part
+    columns = ("population", "arms", "primary_endpoint", "setting", "status_note") if kind == "trials" else ("class", "targets", "format", "payload", "linker", "answers")
+    words = [row[column].replace("|", ", ") for column in columns]
+    words += [records("agents")[agent]["name"] for agent in review.split(row.get("agents", "")) if agent in records("agents")]
+    top += nodes.paragraph("", ". ".join(filter(None, words)))
+    document += top
+    return document
+
+
+def collect(app):
+    """Hand each record's page to the theme, and its words to the search index."""
+    builder = app.builder
+    if builder.name not in BUILDERS:
+        return
+    wanted = generated()
+    for folder in FOLDER.values():
+        for file in Path(app.outdir, folder).glob("*.html"):
+            if f"{folder}/{file.stem}" not in wanted:
+                file.unlink()
+    if builder.indexer is not None:
+        prune = builder.indexer.prune  # it keeps pages with a source file only
+        builder.indexer.prune = lambda docnames: prune([*docnames, *wanted])
+    for kind, folder in FOLDER.items():
+        for key, row in records(kind).items():
+            docname = f"{folder}/{key}"
+            if builder.indexer is not None:
+                builder.indexer.feed(docname, f"{docname}.html", row["name"], index_entry(kind, key))
+            yield docname, build_page(builder, kind, key), "page.html"
+
+
+# --- pages that list a table
+
+
+class listing(nodes.General, nodes.Element):
+    """Place of a table that the page's writer fills in: links depend on the builder."""
+
+
+def visit_listing(self, node):
+    links = Links(self.builder, self.builder.current_docname)
+    self.body.append(LISTINGS[node["kind"]](links, node["key"]))
+    raise nodes.SkipNode
+
+
+def skip_listing(self, node):
+    raise nodes.SkipNode
+
+
+def list_trials(links: Links, setting: str) -> str:
+    counts = Counter(row["trial"] for row in review.rows("trial_results"))
+    rows = sorted((row for row in review.rows("trials") if row["setting"] == setting), key=lambda row: row["name"].lower())
+    cells = [[links.record("trials", r["id"]) + small(escape(", ".join(n for n in names("trials", r) if n != r["nct"]))), escape(r["phase"]), links.agents(r["agents"]), escape(r["status"]), r["nct"], str(counts[r["id"]])] for r in rows]
+    return table(f"{sentence(setting)}: trials", ["Trial", "Phase", "Drugs under test", "Status", "Registry", "Results"], cells, shown=False)
+
+
+def list_agents(links: Links, kind: str) -> str:
+    counts = Counter(agent for row in review.rows("trials") for agent in review.split(row["agents"]))
+    rows = sorted((row for row in review.rows("agents") if row["class"] == kind), key=lambda row: row["name"].lower())
+    cells = [[links.record("agents", r["id"]) + small(escape(", ".join(names("agents", r)))), escape(", ".join(review.split(r["targets"]))), escape(r["format"]), escape(r["stage"]), str(counts[r["id"]])] for r in rows]
+    return table(f"Drugs of the class: {kind}", ["Drug", "Targets", "Format", "Stage", "Trials"], cells, shown=False)
+
+
+def list_intervals(links: Links, _: str) -> str:
+    counts = Counter((claim.table, next((row["analysis"] for row in [records(claim.table)[claim.id]] if "analysis" in row), "")) for claim in review.claims())
+    cells = [[escape(name.replace("_", " ") + (f", {kind} analysis" if kind else "")), f"{months} months", str(counts[name, kind]), escape(sentence(reason))] for (name, kind), (months, reason) in review.INTERVALS.items()]
+    return table("How often a claim is looked at again", ["Kind of claim", "Every", "Claims", "Reason"], cells)
+
+
+def list_claims(links: Links, name: str) -> str:
+    """The register's rows of one table; a trial or drug that carries several rows is named once."""
+    out, last = [], None
+    chosen = [claim for claim in review.claims() if claim.table == name]
+    by_trial = name in {"trial_results", "adverse_events", "patient_reported"}
+    chosen.sort(key=lambda claim: (claim.trial if by_trial else claim.agents[0] if claim.agents else "", claim.id))
+    anchors = {"trial_results": lambda claim: claim.id, "adverse_events": lambda _: "harms", "patient_reported": lambda _: "patient-reported"}
+    title = tables.resource(name)["title"]
+    out.append(f'<div class="evidence-table" role="region" aria-label="Register: {escape(title)}" tabindex="0"><table><caption class="visually-hidden">Register: {escape(title)}</caption>')
+    heads = ["Claim", "Finding", "Source", "Level", "Checked", "Again", "Due"]
+    out.append("<thead><tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr></thead><tbody>")
+    for claim in chosen:
+        subject = claim.trial if by_trial else tuple(claim.agents)
+        if subject != last:
+            words = links.record("trials", claim.trial) + (f" ({links.agents(claim.agents)})" if claim.agents else "") if by_trial else links.agents(claim.agents) or "No drug named"
+            out.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{words}</th></tr>')
+            last = subject
+        text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else escape(sentence(claim.text))
+        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), claim.checked_on, claim.second_checked_on or "not yet", claim.due]
+        out.append(f'<tr><th scope="row">{text}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n")
+    return "".join([*out, "</tbody></table></div>\n"])
+
+
+def card(links: Links, name: str) -> str:
+    """What a reader should know of a table before using it."""
+    spec = tables.resource(name)
+    path = tables.package_root() / spec["path"]
+    frame, package = tables._load(name), tables.descriptor()
+    unverified = int((frame["verification"] == "unverified").sum()) if "verification" in frame else 0
+    pairs = [("Holds", escape(spec["description"])), ("Made", escape(spec["made"])), ("Limits", escape(spec["limits"]))]
+    pairs.append(("Licence", ", ".join(f'<a href="{item["path"]}">{escape(item["title"])}</a>' for item in package["licenses"])))
+    pairs.append(("Rows", f"{len(frame):,}" + (f", of which {unverified} unverified and kept from chapters" if unverified else "") + f"; {path.stat().st_size / 1000:,.0f} kB in {escape(spec['path'])}"))
+    pairs.append(("Used by", users(links, name)))
+    if "second_checked_on" in frame and len(frame):
+        share = frame["second_checked_on"].notna().mean()
+        pairs.append(("Read a second time", f"{share:.0%} of the rows"))
+    pairs.append(("Disagreement", disagreement(spec.get("second_check"))))
+    days = [frame[column].max() for column in ("checked_on", "second_checked_on") if column in frame and frame[column].notna().any()]
+    pairs.append(("Last check", f"{max(days):%Y-%m-%d}" if days else ""))
+    cells = []
+    for field in spec["schema"]["fields"]:
+        limits = field.get("constraints", {})
+        kind = field["type"] + (" (one of several, separated by |)" if "delimiter" in field else "")
+        rules = ["required" if limits.get("required") else "", "unique" if limits.get("unique") else ""]
+        rules.append("one of: " + ", ".join(map(str, limits["enum"])) if "enum" in limits else "")
+        rules += [f"at {word} {limits[key]:g}" for key, word in (("minimum", "least"), ("maximum", "most")) if key in limits]
+        cells.append([f"<code>{field['name']}</code>", kind.replace("one of several", "several"), escape(field.get("unit", "")), escape(field.get("description", "")), escape("; ".join(filter(None, rules)))])
+    return facts(pairs) + f'<details class="evidence-columns"><summary>Columns of {escape(name)}</summary>' + table(f"Columns of {name}", ["Column", "Type", "Unit", "Meaning", "Rules"], cells, shown=False) + "</details>\n"
+
+
+def disagreement(second: dict | None) -> str:
+    """How often the second reader found another figure than the first."""
+    if not second or not second.get("figures_compared"):
+        return "not yet measured"
+    compared, wrong = second["figures_compared"], second["disagreed"]
+    text = f"{wrong / compared:.1%}: {wrong:,} of {compared:,} figures compared"
+    extra = [f"{second['rows_confirmed']:,} rows confirmed" + (f" of {second['rows_looked_for']:,} looked for" if "rows_looked_for" in second else "")] if "rows_confirmed" in second else []
+    extra += [str(second[key]) for key in ("how", "on") if key in second]
+    return escape("; ".join([text, *extra]))
+
+
+def users(links: Links, name: str) -> str:
+    """Chapters whose head names a table, and the pages that are made of it."""
+    found = []
+    for docname in sorted(links._builder.env.found_docs):
+        head = pages.chapter_head(Path(links._builder.env.doc2path(docname)))
+        if name in head.get("tables", []):
+            found.append(f'<a href="{links.page(docname)}">{escape(head["title"])}</a>' if links.page(docname) else escape(head["title"]))
+    made = {"references": "bibliography", "glossary": "glossary"}.get(name)
+    if made:
+        found.append(f'<a href="{links.page(f"{HOME}/{made}")}">{made.capitalize()}</a>')
+    if name in {"trials", "agents", "trial_results", "approvals", "adverse_events", "label_actions", "recommendations", "patient_reported", "mechanism_agents", "variant_sensitivity"}:
+        found.append("pages of trials and drugs")
+    return ", ".join(found) or "no chapter yet"
+
+
+LISTINGS = {"trials": list_trials, "agents": list_agents, "intervals": list_intervals, "claims": list_claims, "card": card}
+
+
+class Listing(SphinxDirective):
+    """A section a group, each with its table; subclasses name the groups."""
+
+    kind = ""
+
+    def groups(self) -> list[tuple[str, str]]:
+        """Key and title of each section."""
+        raise NotImplementedError
+
+    def run(self):
+        root = tables.package_root()
+        for name in ("datapackage.json", *(tables.resource(table)["path"] for table in tables.table_names())):
+            self.env.note_dependency(str(root / name))
+        out = []
+        for key, title in self.groups():
+            section = nodes.section(ids=[nodes.make_id(f"{self.kind}-{key}")], names=[f"{self.kind}-{key}"])
+            section += nodes.title("", title)
+            section += listing(kind=self.kind, key=key)
+            out.append(section)
+        return out
+
+
+class TrialList(Listing):
+    """``{trial-list}``: every trial, by setting."""
+
+    kind = "trials"
+
+    def groups(self):
+        counts = Counter(row["setting"] for row in review.rows("trials"))
+        return [(setting, f"{sentence(setting)} ({counts[setting]})") for setting in SETTINGS if counts[setting]]
+
+
+class AgentList(Listing):
+    """``{agent-list}``: every drug, by class."""
+
+    kind = "agents"
+
+    def groups(self):
+        counts = Counter(row["class"] for row in review.rows("agents"))
+        order = next(field for field in tables.resource("agents")["schema"]["fields"] if field["name"] == "class")["constraints"]["enum"]
+        return [(kind, f"{sentence(kind)} ({counts[kind]})") for kind in order if counts[kind]]
+
+
+class DataCards(Listing):
+    """``{data-cards}``: one card a table of the data package."""
+
+    kind = "card"
+
+    def groups(self):
+        for docname in self.env.found_docs:
+            if (path := Path(self.env.doc2path(docname))).suffix == ".ipynb":
+                self.env.note_dependency(str(path))
+        return [(name, tables.resource(name)["title"]) for name in tables.table_names()]
+
+
+class Register(Listing):
+    """``{evidence-register}``: every claim about a drug, by table."""
+
+    kind = "claims"
+
+    def groups(self):
+        counts = Counter(claim.table for claim in review.claims())
+        return [(name, f"{tables.resource(name)['title']} ({count})") for name, count in counts.items()]
+
+
+class Intervals(SphinxDirective):
+    """``{review-intervals}``: how soon a claim is looked at again, and why."""
+
+    def run(self):
+        return [listing(kind="intervals", key="")]
+
+
+# --- roles
+
+
+class record_link(nodes.Inline, nodes.TextElement):
+    """A trial or drug named in text; becomes a link where its page is built."""
+
+
+class RecordRole(ReferenceRole):
+    """``{trial}`katherine``` and ``{agent}`tucatinib```: the record's name, linked to its page."""
+
+    def __init__(self, table: str):
+        super().__init__()
+        self.table = table
+
+    def run(self):
+        row = records(self.table).get(self.target)
+        if row is None:
+            near = get_close_matches(self.target.lower(), records(self.table), n=3, cutoff=0.5)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            LOGGER.warning("no verified row %r in the table of %s%s", self.target, self.table, hint, location=self.get_location())
+            return [nodes.Text(self.title)], []
+        text = self.title if self.has_explicit_title else row["name"]
+        return [record_link("", text, docname=f"{FOLDER[self.table]}/{self.target}")], []
+
+
+class ResolveRecords(SphinxPostTransform):
+    """Records in text become links in builds that have their pages."""
+
+    default_priority = 20
+
+    def run(self, **kwargs):
+        for node in list(self.document.findall(record_link)):
+            new = nodes.inline("", node.astext())
+            if self.app.builder.name in BUILDERS:
+                new = nodes.reference("", node.astext(), internal=True, refuri=self.app.builder.get_relative_uri(self.env.docname, node["docname"]), classes=["record-link"])
+            node.replace_self(new)
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    if 'class="evidence-' in (context.get("body") or ""):
+        app.add_css_file("css/evidence.css")
+
+
+def setup(app):
+    app.add_node(listing, html=(visit_listing, None), latex=(skip_listing, None), text=(skip_listing, None))
+    app.add_node(record_link)
+    for name, directive in {"trial-list": TrialList, "agent-list": AgentList, "data-cards": DataCards, "evidence-register": Register, "review-intervals": Intervals}.items():
+        app.add_directive(name, directive)
+    app.add_role("trial", RecordRole("trials"))
+    app.add_role("agent", RecordRole("agents"))
+    app.add_post_transform(ResolveRecords)
+    app.connect("html-collect-pages", collect)
+    app.connect("html-page-context", add_files)
