@@ -89,10 +89,11 @@ def counts(old: list[str], new: list[str]) -> tuple[int, int]:
 
 
 def report(changes: Changes, old: Path, new: Path, before: str = "", after: str = "") -> str:
-    """The list as Markdown; links lead to where each of the two sites is, or are relative to them."""
+    """The list as Markdown; a page is linked where the address of its site is given, and named where not."""
 
     def link(folder: Path, where: str, name: str) -> str:
-        return f"[{title((folder / name).read_text('utf-8'))}]({where and where.rstrip('/') + '/'}{name})"
+        heading = title((folder / name).read_text("utf-8"))
+        return f"[{heading}]({where.rstrip('/')}/{name})" if where else f"{heading} (`{name}`)"
 
     total = len(changes.added) + len(changes.changed) + len(changes.around) + len(changes.same)
     out = ["## Changed pages", ""]
@@ -102,7 +103,7 @@ def report(changes: Changes, old: Path, new: Path, before: str = "", after: str 
     if changes.changed:
         out += ["", "### Changed", ""]
         for name, (more, less) in changes.changed.items():
-            what = f"lines of text +{more} -{less}" if more or less else "markup, charts or code alone"
+            what = f"lines of text +{more} -{less}" if more or less else "markup or charts alone"
             out += [f"- {link(new, after, name)}: {what} ([before]({before.rstrip('/')}/{name}))" if before else f"- {link(new, after, name)}: {what}"]
     if changes.removed:
         out += ["", "### Removed", "", *(f"- {link(old, before, name)}" for name in changes.removed)]

@@ -1,7 +1,7 @@
 """Pages that the tables write: one a trial and one a drug, their indexes, the data cards, the evidence register.
 
 A page a record has no source file: it is handed to the theme's template when the site is finished
-(Sphinx's ``html-collect-pages``), and to the search index with each of its names as a heading, so
+(Sphinx's ``html-collect-pages``), and to the search index with each of its names as an entry, so
 that an alias or a brand name finds it. Three hundred source files would stand in every page's
 contents and be read, parsed and stored on each build; these cost a few seconds.
 """
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from docutils import nodes
 from docutils.utils import new_document
 from her2 import tables
+from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import ReferenceRole, SphinxDirective
@@ -63,6 +64,12 @@ def names(table: str, row: Row) -> list[str]:
     return [name for name in dict.fromkeys(found) if name != row["name"]]
 
 
+def unverified_names(table: str) -> dict[str, str]:
+    """Names of the records that have no page because nothing about them could be verified."""
+    frame = tables._load(table)
+    return dict(frame.loc[frame["verification"] == "unverified", ["id", "name"]].itertuples(index=False))
+
+
 def left_out(table: str, column: str, key: str) -> int:
     """How many rows about this record stay out because they could not be verified."""
     frame = tables._load(table)  # the loader's own copy, unverified rows included
@@ -92,7 +99,7 @@ class Links:
 
     def record(self, table: str, key: str, text: str = "", anchor: str = "") -> str:
         row = records(table).get(key)
-        words = escape(text or (row["name"] if row else key))
+        words = escape(text or (row["name"] if row else f"{unverified_names(table).get(key, key)} (not verified)"))
         href = self.page(f"{FOLDER[table]}/{key}", anchor) if row else ""
         return f'<a href="{href}">{words}</a>' if href else words
 
@@ -110,13 +117,13 @@ class Links:
         return f'<a href="{href}">{escape(bibliography.short(row))}</a>' if href else escape(bibliography.short(row))
 
 
-def table(caption: str, head: list[str], rows: list[list[str]], ids: list[str] | None = None, *, shown: bool = True) -> str:
+def table(caption: str, head: list[str], rows: list[list[str]], ids: list[str] | None = None, *, shown: bool = True, kind: str = "") -> str:
     """An accessible table: caption, heads with their scope, in a box that a keyboard can scroll.
 
     Cells are HTML; the first of a row is its head.
     """
     name = escape(caption)
-    out = [f'<div class="evidence-table" role="region" aria-label="{name}" tabindex="0"><table>']
+    out = [f'<div class="evidence-table{" " + kind if kind else ""}" role="region" aria-label="{name}" tabindex="0"><table>']
     out.append(f"<caption{'' if shown else ' class=visually-hidden'}>{name}</caption>")
     out.append("<thead><tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head) + "</tr></thead><tbody>")
     for number, (first, *cells) in enumerate(rows):
@@ -190,7 +197,7 @@ def results_section(links: Links, rows: list[Row], unverified: int) -> Iterator[
     out = []
     for cut in sorted(cuts, key=lambda cut: cut or "9"):
         caption = f"Results at the data cut of {cut}" if cut else "Results whose source names no data cut"
-        out.append(table(caption, ["Endpoint and population", "Arms", "Comparison", "How it was judged", "Evidence"], [result_cells(links, row) for row in cuts[cut]], [row["id"] for row in cuts[cut]]))
+        out.append(table(caption, ["Endpoint and population", "Arms", "Comparison", "How it was judged", "Evidence"], [result_cells(links, row) for row in cuts[cut]], [row["id"] for row in cuts[cut]], kind="results"))
     if unverified:
         out.append(f"<p>{unverified} more results could not be verified and are left out.</p>\n".replace("1 more results", "One more result"))
     if out:
@@ -204,15 +211,15 @@ def result_cells(links: Links, row: Row) -> list[str]:
         return escape(review.value(row, role)) + small(escape(row[f"{role}_arm"]), ", ".join(filter(None, (events, count))))
 
     at = f"at {row['timepoint']} months" if row["timepoint"] else ""
-    statistic = "" if row["statistic"] == "none" else f"{row['statistic']} {at}".strip()
-    levels = f"arms: {row['value_ci_level']}% intervals" if row["value_ci_level"] else ""
+    statistic = {"none": "", "rate at timepoint": f"rate {at}"}.get(row["statistic"], f"{row['statistic']} {at}".strip())
+    levels = f"with {row['value_ci_level']}% intervals" if row["value_ci_level"] else ""
     arms = arm("experimental") + (f'<span class="against">against</span>{arm("control")}' if row["control_arm"] else "")
     margin = f"margin of non-inferiority {row['ni_margin']}" if row["ni_margin"] else ""
     follow = f"median follow-up {row['median_followup']} months" if row["median_followup"] else ""
     judged = f"{row['analysis']} analysis"
     return [
-        escape(sentence(row["endpoint"])) + small(escape(sentence(row["population"])), escape(row["note"])),
-        arms + small(statistic, levels),
+        escape(sentence(row["endpoint"])) + small(statistic, escape(sentence(row["population"])), escape(row["note"])),
+        arms + small(levels),
         escape(review.effect(row)) + small(escape(margin), {"met": "prespecified boundary met", "not met": "prespecified boundary not met"}.get(row["significance_met"], "no prespecified test")),
         escape(sentence(row["assessor"]) if row["assessor"] not in {"not stated", "not applicable"} else f"Assessor {row['assessor']}") + small(judged, follow),
         evidence(links, row),
@@ -337,17 +344,17 @@ def build_page(builder, kind: str, key: str) -> dict:
     parts = [*SECTIONS[kind](links, key)]
     parts.append(sources(links))
     other = names(kind, row)
-    text, title = lead(kind, row), escape(row["name"])
+    text, title = lead(kind, row), escape(sentence(row["name"]))
     up = links.page(f"{HOME}/{kind}")
     body = [f'<nav class="evidence-up" aria-label="Up"><a href="{up}">{UPPER_FIRST[kind]}</a></nav>\n', f'<section id="{kind}-{key}"><h1>{title}</h1>\n']
-    body.append(f'<p id="names">Also known as {escape(", ".join(other))}.</p>\n' if other else "")
-    body.append(f"<p>{escape(sentence(text.partition(': ')[2]))}</p>\n")
+    known = f"Also known as {escape(', '.join(other))}." if other else "No other name is known."
+    body.append(f'<p id="names">{known}</p>\n<p>{escape(sentence(text.partition(": ")[2]))}</p>\n')
     body += [f'<section id="{anchor}"><h2>{heading}</h2>\n{html}</section>\n' for anchor, heading, html in parts]
     entries = "".join(f'<li><a class="reference internal" href="#{anchor}">{heading}</a></li>' for anchor, heading, _ in parts)
     dates = [r[c] for r in every_row(kind, key) for c in ("checked_on", "second_checked_on") if r[c]]
     description = f"{text} Its results, harms, licences and sources, each row with the date of its check."
     context = {
-        "title": title, "body": "".join([*body, "</section>\n"]), "metatags": metatags(builder, docname, row["name"], description),
+        "title": title, "body": "".join([*body, "</section>\n"]), "metatags": metatags(builder, docname, sentence(row["name"]), description),
         "toc": f'<ul><li><a href="#">{title}</a><ul>{entries}</ul></li></ul>', "evidence_date": max(dates), "medical_note": True, "reviewed_by": pages.REVIEWED_BY,
         "parents": [{"link": up, "title": UPPER_FIRST[kind]}],
     }  # fmt: skip
@@ -377,17 +384,15 @@ def metatags(builder, docname: str, title: str, description: str) -> str:
 
 
 def index_entry(kind: str, key: str) -> nodes.document:
-    """What the search knows of a record: its names as headings, then what its page is about."""
+    """What the search knows of a record: its names as index entries, which rank first, then what its page is about."""
     row = records(kind)[key]
     document = new_document(key)
     top = nodes.section(ids=[f"{kind}-{key}"])
-    top += nodes.title("", row["name"])
-    for name in names(kind, row):
-        part = nodes.section(ids=["names"])
-        part += nodes.title("", name)
-        top += part
+    top += nodes.title("", sentence(row["name"]))
+    other = names(kind, row)
+    top += addnodes.index(entries=[("single", name.replace(";", ","), "names", "main", None) for name in [row["name"], *other]])
     columns = ("population", "arms", "primary_endpoint", "setting", "status_note") if kind == "trials" else ("class", "targets", "format", "payload", "linker", "answers")
-    words = [row[column].replace("|", ", ") for column in columns]
+    words = [", ".join(other), *(row[column].replace("|", ", ") for column in columns)]
     words += [records("agents")[agent]["name"] for agent in review.split(row.get("agents", "")) if agent in records("agents")]
     top += nodes.paragraph("", ". ".join(filter(None, words)))
     document += top
@@ -411,7 +416,7 @@ def collect(app):
         for key, row in records(kind).items():
             docname = f"{folder}/{key}"
             if builder.indexer is not None:
-                builder.indexer.feed(docname, f"{docname}.html", row["name"], index_entry(kind, key))
+                builder.indexer.feed(docname, f"{docname}.html", sentence(row["name"]), index_entry(kind, key))
             yield docname, build_page(builder, kind, key), "page.html"
 
 
@@ -448,7 +453,7 @@ def list_agents(links: Links, kind: str) -> str:
 
 def list_intervals(links: Links, _: str) -> str:
     counts = Counter((claim.table, next((row["analysis"] for row in [records(claim.table)[claim.id]] if "analysis" in row), "")) for claim in review.claims())
-    cells = [[escape(name.replace("_", " ") + (f", {kind} analysis" if kind else "")), f"{months} months", str(counts[name, kind]), escape(sentence(reason))] for (name, kind), (months, reason) in review.INTERVALS.items()]
+    cells = [[escape(tables.resource(name)["title"] + (f", {kind} analysis" if kind else "")), f"{months} months", str(counts[name, kind]), escape(sentence(reason))] for (name, kind), (months, reason) in review.INTERVALS.items()]
     return table("How often a claim is looked at again", ["Kind of claim", "Every", "Claims", "Reason"], cells)
 
 
@@ -460,8 +465,8 @@ def list_claims(links: Links, name: str) -> str:
     chosen.sort(key=lambda claim: (claim.trial if by_trial else claim.agents[0] if claim.agents else "", claim.id))
     anchors = {"trial_results": lambda claim: claim.id, "adverse_events": lambda _: "harms", "patient_reported": lambda _: "patient-reported"}
     title = tables.resource(name)["title"]
-    out.append(f'<div class="evidence-table" role="region" aria-label="Register: {escape(title)}" tabindex="0"><table><caption class="visually-hidden">Register: {escape(title)}</caption>')
-    heads = ["Claim", "Finding", "Source", "Level", "Checked", "Again", "Due"]
+    out.append(f'<div class="evidence-table register" role="region" aria-label="Register: {escape(title)}" tabindex="0"><table><caption class="visually-hidden">Register: {escape(title)}</caption>')
+    heads = ["Claim", "Finding", "Source", "Level", "Read on", "Due again"]
     out.append("<thead><tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr></thead><tbody>")
     for claim in chosen:
         subject = claim.trial if by_trial else tuple(claim.agents)
@@ -470,7 +475,7 @@ def list_claims(links: Links, name: str) -> str:
             out.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{words}</th></tr>')
             last = subject
         text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else escape(sentence(claim.text))
-        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), claim.checked_on, claim.second_checked_on or "not yet", claim.due]
+        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), claim.checked_on + small(f"and {claim.second_checked_on}" if claim.second_checked_on else "once"), claim.due]
         out.append(f'<tr><th scope="row">{text}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n")
     return "".join([*out, "</tbody></table></div>\n"])
 

@@ -97,7 +97,7 @@
     }
     terms();
     // Wide tables and code scroll inside their box: let a keyboard reach the box.
-    for (const box of document.querySelectorAll(".cell_output, pre, .pst-scrollable-table-container, .chart-table")) {
+    for (const box of document.querySelectorAll(".cell_output, pre, .pst-scrollable-table-container, figure.chart")) {
       if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     }
   };
