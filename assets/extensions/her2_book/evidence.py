@@ -387,10 +387,10 @@ def index_entry(kind: str, key: str) -> nodes.document:
     """What the search knows of a record: its names as index entries, which rank first, then what its page is about."""
     row = records(kind)[key]
     document = new_document(key)
-    top = nodes.section(ids=[f"{kind}-{key}"])
+    top = nodes.section()  # without anchors, so that the several ways to find a page are one hit
     top += nodes.title("", sentence(row["name"]))
     other = names(kind, row)
-    top += addnodes.index(entries=[("single", name.replace(";", ","), "names", "main", None) for name in [row["name"], *other]])
+    top += addnodes.index(entries=[("single", name.replace(";", ","), "", "main", None) for name in [row["name"], *other]])
     columns = ("population", "arms", "primary_endpoint", "setting", "status_note") if kind == "trials" else ("class", "targets", "format", "payload", "linker", "answers")
     words = [", ".join(other), *(row[column].replace("|", ", ") for column in columns)]
     words += [records("agents")[agent]["name"] for agent in review.split(row.get("agents", "")) if agent in records("agents")]
