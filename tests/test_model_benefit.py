@@ -253,6 +253,16 @@ def test_panels_hold_one_family_and_one_assessor():
         benefit.in_panels(RESULTS, {"x": {"patina-pfs-inv-2026": "a", "gbg-26-ttp-2007": "b"}})
 
 
+def test_panels_share_no_axis():
+    import altair as alt
+
+    rows = pd.DataFrame({"clock": ["b", "a", "b"], "x": [1, 2, 3], "y": ["p", "q", "r"]})
+    spec = benefit.own_axes(alt.Chart().mark_point().encode(x="x:Q", y="y:N"), data=rows, by="clock").to_dict()
+    assert [panel["title"]["text"] for panel in spec["vconcat"]] == ["b", "a"]  # in the order of the data
+    assert sorted(map(len, spec["datasets"].values())) == [1, 2]
+    assert "x" not in spec["resolve"]["scale"] and "y" not in spec["resolve"]["scale"]
+
+
 def test_course_places_every_trial_by_its_setting():
     trials = her2.load("trials").set_index("id")
     found = benefit.course(trials.loc[["apt", "hera", "katherine", "gbg-26"]])

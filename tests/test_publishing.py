@@ -1,6 +1,7 @@
 """Publishing: the workflows hold together, and their tools do what they say."""
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -11,12 +12,14 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import bench
 import changed_pages
 import deadlinks
+import multiply
 import pytest
 import release
 import yaml
-from conftest import ROOT
+from conftest import ROOT, notebooks
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 BIN = Path(sys.executable).parent
@@ -417,3 +420,65 @@ def test_a_release_that_was_tampered_with_is_not_published(released, tmp_path):
     current = make_site(tmp_path / "current", {"index.html": {"title": "Now"}})
     with pytest.raises(release.ReleaseError, match="not the file that was released"):
         release.assemble(out.parent, tmp_path / "public", site=current)
+
+
+# --- the benchmark: ratios and bytes, never times
+
+
+def results() -> dict:
+    return json.loads(bench.RESULT.read_text("utf-8"))
+
+
+def test_importing_her2_costs_little_more_than_pandas_and_altair():
+    assert bench.import_ratio() <= 1.3
+
+
+def test_kernels_stay_small():
+    """The heaviest notebook of the last benchmark, and every one that was not there yet."""
+    known = results()["notebooks"]
+    heaviest = max(known, key=lambda name: known[name]["peak_bytes"])
+    names = [name for path in notebooks() if (name := path.relative_to(ROOT).with_suffix("").as_posix()) == heaviest or name not in known]
+    peaks = {name: bench.profile(ROOT / f"{name}.ipynb")["peak_bytes"] for name in names}
+    assert not {name: peak for name, peak in peaks.items() if peak > 350 * bench.MIB}
+
+
+def test_a_copy_of_a_chapter_is_a_chapter_of_its_own():
+    for name in multiply.chapter_names():
+        notebook = json.loads((ROOT / f"{name}.ipynb").read_text("utf-8"))
+        copy = multiply.copy_of(notebook, 3)
+        labels, copied = (set(re.findall(r"^\(([a-z0-9-]+)\)=", prose(book), re.MULTILINE)) for book in (notebook, copy))
+        assert labels and copied == {f"{label}-copy-3" for label in labels}
+        assert not set(re.findall(r"\]\(#([a-z0-9-]+)\)", prose(copy))) & labels
+        charts, others = (stored_charts(book) for book in (notebook, copy))
+        assert len(charts) == len(others) and not charts & others
+        assert copy["metadata"]["her2"]["slug"] == f"{notebook['metadata']['her2']['slug']}-copy-3"
+
+
+def prose(notebook: dict) -> str:
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+
+
+def stored_charts(notebook: dict) -> set[str]:
+    outputs = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return {json.dumps(spec, sort_keys=True) for data in outputs for mime, spec in data.items() if mime.startswith(multiply.VEGA)}
+
+
+def test_copies_stand_beside_their_chapters(tmp_path):
+    names = multiply.multiply(tmp_path / "book", 3)
+    assert len(names) == 3 * len(multiply.chapter_names())
+    assert names[:3] == [names[0], f"{names[0]}-copy-2", f"{names[0]}-copy-3"]
+    assert all((tmp_path / "book" / f"{name}.ipynb").is_file() for name in names)
+    assert not (tmp_path / "book" / "_build").exists()
+
+
+def test_colophon_shows_what_was_measured(site):
+    page = (site / "chapters" / "reference" / "colophon.html").read_text("utf-8")
+    for goal in results()["goals"]:
+        assert goal["what"] in html.unescape(page)
+    for name, version in results()["versions"].items():
+        assert f"<p>{name}</p>" in page and f"<p>{version}</p>" in page
+
+
+def test_goals_are_judged_by_what_was_measured():
+    for goal in results()["goals"]:
+        assert goal["met"] == (goal["value"] <= goal["most"])

@@ -35,4 +35,5 @@ def glue(name: str, value: Any, form: str = "{}") -> None:
     text = form.format(value)
     print(f"{name}: {text}")
     metadata = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
-    display({GLUE_MIME: text}, raw=True, metadata=metadata)
+    # In quotes, as the text of a string: myst-nb would read 1.10 as a number and print 1.1.
+    display({GLUE_MIME: repr(text)}, raw=True, metadata=metadata)

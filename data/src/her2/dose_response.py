@@ -13,11 +13,15 @@ Every plate of this module is SIMULATED: no laboratory measured it.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+#: Tolerances of the fit: tight, so that processors agree on the digits that are shown.
+TIGHT = {"ftol": 1e-13, "xtol": 1e-13, "gtol": 1e-13}
 
 #: Doses of a simulated plate, nM: nine, half a decade apart.
 DOSES = tuple(10 ** (k / 2) for k in range(9))
@@ -195,7 +199,7 @@ def _profile(x, y, log_ic50, log_slope, rss, limit):
     def excess(at):
         best = int(np.argmin([rest(slope, at) for slope in grid]))
         bounds = (grid[max(best - 1, 0)], grid[min(best + 1, 12)])
-        return minimize_scalar(rest, bounds=bounds, args=(at,), method="bounded").fun - limit
+        return minimize_scalar(rest, bounds=bounds, args=(at,), method="bounded", options={"xatol": 1e-8}).fun - limit
 
     found, ends = [], (x[np.isfinite(x)].min() - 3, x.max() + 3)
     for sign, end in zip((-1, 1), ends, strict=True):
@@ -206,7 +210,7 @@ def _profile(x, y, log_ic50, log_slope, rss, limit):
                 found.append(sign * math.inf)
                 break
             if excess(outer) > 0:
-                found.append(brentq(excess, inner, outer, xtol=1e-6) if rss < limit else log_ic50)
+                found.append(brentq(excess, inner, outer, xtol=1e-10) if rss < limit else log_ic50)
                 break
             inner, step = outer, step * 1.5
     return found
@@ -233,7 +237,7 @@ def fit(doses, responses, control=None, level: float = 95, method: str = "profil
     ValueError for doses that are not positive, fewer than four doses, too few wells, lengths that differ, responses
     without a range, a response that does not change with dose beyond scatter, or one that rises.
     """
-    from scipy.optimize import curve_fit
+    from scipy.optimize import OptimizeWarning, curve_fit
     from scipy.stats import f as f_distribution
     from scipy.stats import t as t_distribution
 
@@ -257,13 +261,14 @@ def fit(doses, responses, control=None, level: float = 95, method: str = "profil
         raise ValueError(f"no response range: every well gives {y[0]:g}, so there is no half to find")
     middle, top, bottom = _start(x, y)
     tries = []
-    for slope in (1.0, 0.4, 3.0):
-        try:
-            tries.append(
-                curve_fit(_model, x, y, [middle, math.log(slope), top, bottom], maxfev=5000, check_finite=False)
-            )
-        except RuntimeError:
-            continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OptimizeWarning)  # an error without bound is told by an infinite `se`
+        for slope in (1.0, 0.4, 3.0):
+            guess = [middle, math.log(slope), top, bottom]
+            try:
+                tries.append(curve_fit(_model, x, y, guess, maxfev=5000, check_finite=False, **TIGHT))
+            except RuntimeError:
+                continue
     if not tries:
         raise ValueError("the fit did not converge: look at the wells, and at doses above and below the middle")
     found, covariance = min(tries, key=lambda one: ((y - _model(x, *one[0])) ** 2).sum())
@@ -346,6 +351,14 @@ def planned_factor(
     return float(10 ** (norm.ppf(0.5 + _level(level) / 2) * math.sqrt(variance / plates)))
 
 
+def points(curves: Mapping[str, Curve | Fit], doses=None) -> pd.DataFrame:
+    """Points of named curves or fits for drawing: columns line, dose (nM), response (%, two decimals), one row each."""
+    doses = np.geomspace(min(DOSES), max(DOSES), 60) if doses is None else _doses(doses)
+    drawn = {name: curve.curve if isinstance(curve, Fit) else curve for name, curve in curves.items()}
+    parts = [pd.DataFrame({"line": k, "dose": doses, "response": c.response(doses).round(2)}) for k, c in drawn.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
 # --- why the IC50 alone misleads --------------------------------------------------------------------------------------
 
 
@@ -397,3 +410,26 @@ def with_reserve(dose, kd: float, expression: float):
         raise ValueError(f"needs kd and expression above 0, not {kd!r} and {expression!r}")
     half = kd * (1 + expression)
     return 100 * half / (np.asarray(dose, float) + half)
+
+
+def pairs(doses=None) -> pd.DataFrame:
+    """Three pairs of model lines, A and B, that differ in one thing each, though the drug binds alike.
+
+    1 maximal effect: lower plateau at 5 or 55 %. 2 divisions: 4 or 1.2 divisions of untreated cells during the assay
+    (:func:`counted`, half of the effect at 100 nM). 3 receptors: expression of 1 or 15 (:func:`with_reserve`, 30 nM).
+
+    Returns
+    -------
+    DataFrame with the columns pair, line, dose (nM), cells (% of untreated). No data: invented parameters.
+    """
+    doses = np.geomspace(min(DOSES), max(DOSES), 60) if doses is None else _doses(doses)
+    lines = {
+        ("1 maximal effect", "A"): Curve(30, 1, 100, 5).response(doses),
+        ("1 maximal effect", "B"): Curve(30, 1, 100, 55).response(doses),
+        ("2 divisions", "A"): counted(doses, 100, divisions=4),
+        ("2 divisions", "B"): counted(doses, 100, divisions=1.2),
+        ("3 receptors", "A"): with_reserve(doses, kd=30, expression=1),
+        ("3 receptors", "B"): with_reserve(doses, kd=30, expression=15),
+    }
+    parts = [pd.DataFrame({"pair": p, "line": k, "dose": doses, "cells": y}) for (p, k), y in lines.items()]
+    return pd.concat(parts, ignore_index=True)

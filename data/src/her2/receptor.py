@@ -110,6 +110,27 @@ def outer_residues(form: str) -> int:
     return max(0, int(last - first + 1))
 
 
+def parts(forms) -> pd.DataFrame:
+    """Parts of the receptor that forms with known positions hold, for a map.
+
+    Returns
+    -------
+    DataFrame with the columns form, part (id in ``receptor_domains``, without the whole inner part), start, end (first
+    and last residue, precursor numbering), one row a form and part. Raises ValueError for unknown forms or positions.
+    """
+    rows, stretches = [], _table("receptor_domains").drop(index="intracellular").sort_values("first_residue")
+    for form in forms:
+        row = _row("receptor_forms", form, "form")
+        if pd.isna(row["first_residue"]):
+            raise ValueError(f"the positions of form {form!r} are not in the tables")
+        for part, stretch in stretches.iterrows():
+            start = int(max(stretch["first_residue"], row["first_residue"]))
+            end = int(min(stretch["last_residue"], row["last_residue"]))
+            if start <= end:
+                rows.append((form, part, start, end))
+    return pd.DataFrame(rows, columns=["form", "part", "start", "end"])
+
+
 # --- sites ------------------------------------------------------------------------------------------------------------
 
 
