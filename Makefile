@@ -9,7 +9,7 @@ PORT ?= 8000
 PY ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve refresh data lock prove solutions-free clean
+.PHONY: help book test serve refresh data bench review slips lock prove solutions-free clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -40,11 +40,20 @@ refresh: $(VENV)/ready ## run notebooks and store their outputs (CH=biology/test
 data: $(VENV)/ready ## check the tables: every fault at once, then renew their hashes
 	@$(BIN)/python -m her2.validation --renew
 
-solutions-free: $(VENV)/ready ## build the site without worked solutions, into _build/without-solutions
+solutions-free: $(VENV)/ready ## build the site without worked solutions, into _build/html-without-solutions
 	@$(BIN)/python assets/tools/build.py --without-solutions
+
+bench: book ## measure builds, tests and kernels for the colophon (a quarter of an hour; ARGS=--help)
+	@$(BIN)/python assets/tools/bench.py $(ARGS)
 
 prove: book ## plant one fault of each kind and see that the tests catch it
 	@$(BIN)/python tests/prove.py
+
+review: $(VENV)/ready ## list the claims due for another look (ON=2027-05-21 for another day)
+	@$(BIN)/python assets/tools/review.py $(if $(ON),--on $(ON))
+
+slips: $(VENV)/ready ## measure how many slips of the pen the data rules catch
+	@$(BIN)/python tests/mutations.py
 
 lock: $(VENV)/ready ## write requirements.txt anew from requirements.in
 	@$(BIN)/python assets/tools/lock.py

@@ -232,7 +232,7 @@ def report(slips: list[Slip], *, everything: bool = False) -> str:
     """What was caught, by kind and by column, and what escaped."""
     lines = [f"{sum(bool(s.rule) for s in slips)} of {len(slips)} caught ({share(slips):.0%}); goal {GOAL:.0%}"]
     strict = [s for s in slips if s.kind in STRICT]
-    lines.append(f"{sum(bool(s.rule) for s in strict)} of {len(strict)} {', '.join(STRICT)}s caught ({share(strict):.0%}); goal {STRICT_GOAL:.0%}")
+    lines.append(f"{sum(bool(s.rule) for s in strict)} of {len(strict)} {', '.join(one + 's' for one in STRICT)} caught ({share(strict):.0%}); goal {STRICT_GOAL:.0%}")
     groups: dict[str, list[Slip]] = defaultdict(list)
     for one in slips:
         groups[f"kind: {one.kind}"].append(one)

@@ -83,24 +83,33 @@ def test_page(chromium, served, name, mode, size):
 
 
 def chart_pages():
-    return [f"{name}.html" for name in toc_files() if (SITE / f"{name}.html").is_file() and '<figure class="chart">' in (SITE / f"{name}.html").read_text("utf-8")]
+    return [f"{name}.html" for name in toc_files() if (SITE / f"{name}.html").is_file() and '<figure class="chart"' in (SITE / f"{name}.html").read_text("utf-8")]
 
 
 def test_there_are_pages_with_charts(site):
     assert chart_pages()
 
 
+DRAWN = "images => images.filter(image => !(image.complete && image.naturalWidth > 50)).length"
+
+
+def load_pictures(page):
+    """Bring each picture into view, so that it is fetched, and wait until all are drawn."""
+    for image in page.query_selector_all("figure.chart img.only-light"):
+        image.scroll_into_view_if_needed()
+        image.evaluate("image => image.decode()")
+
+
 def test_without_scripts_charts_are_pictures_and_quizzes_have_answers(chromium, served):
     for name in chart_pages():
-        page, watch = open_page(chromium, served, name, java_script_enabled=False)
-        for image in page.query_selector_all("figure.chart img.only-light"):
-            image.scroll_into_view_if_needed()
-            page.wait_for_timeout(50)
-        loaded = page.locator("figure.chart img.only-light")
-        assert loaded.count() and all(loaded.nth(i).is_visible() for i in range(loaded.count()))
-        assert {f for f in watch.files if f.endswith(".svg")}, "pictures load"
-        if page.locator("form.quiz").count():
-            assert page.locator("form.quiz details").count() or page.locator("noscript").count()
+        page, _ = open_page(chromium, served, name, java_script_enabled=False)
+        load_pictures(page)
+        pictures = page.locator("figure.chart img.only-light")
+        assert pictures.count() == page.locator("figure.chart").count()
+        assert pictures.evaluate_all(DRAWN) == 0
+        forms = page.locator("form.quiz")
+        answers = sum(forms.nth(i).locator("noscript, details").count() > 0 for i in range(forms.count()))
+        assert answers == forms.count()
         page.context.close()
 
 
@@ -115,10 +124,11 @@ def test_a_page_opened_as_a_file_shows_its_charts(chromium, site):
     errors = []
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.goto((SITE / chart_pages()[0]).as_uri())
-    page.wait_for_load_state("load")
-    picture = page.locator("figure.chart img.only-light").first
-    picture.scroll_into_view_if_needed()
-    page.wait_for_function("image => image.complete && image.naturalWidth > 50", arg=picture.element_handle())
+    for figure in page.query_selector_all("figure.chart"):
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function("figure => figure.classList.contains('is-live') || figure.dataset.failed", arg=figure)
+    assert page.locator(".chart-live svg").count(), "charts with their specification on the page are live"
+    assert page.locator("figure.chart:not(.is-live) img.only-light").evaluate_all(DRAWN) == 0
     assert errors == []
     page.close()
 
@@ -127,8 +137,10 @@ def test_print_has_every_chart_and_no_buttons(chromium, served):
     page, _ = open_page(chromium, served, chart_pages()[0], mode="dark")
     use_everything(page)
     page.emulate_media(media="print")
+    load_pictures(page)
     pictures = page.locator("figure.chart img.only-light")
     assert all(pictures.nth(i).is_visible() for i in range(pictures.count()))
+    assert pictures.evaluate_all(DRAWN) == 0
     assert not page.locator(".article-header-buttons").first.is_visible()
     assert len(page.pdf()) > 20_000
     page.context.close()

@@ -50,6 +50,14 @@ def test_head_is_complete_and_agrees_with_its_metadata(path):
 
 
 @CHAPTERS
+def test_minutes_of_exercises_are_those_of_their_labels(path):
+    file = ROOT / "chapters" / "exercises" / path.stem / path.name
+    if file.is_file():
+        labels = re.findall(r"\bmin-(\d+)\b", "\n".join(cell.source for cell in markdown(file)))
+        assert read(path).metadata["her2"]["minutes"]["exercises"] == sum(map(int, labels))
+
+
+@CHAPTERS
 def test_tables_named_in_the_head_are_those_that_the_chapter_loads(path):
     text = "\n".join(cell.source for cell in code(path))
     loaded = set(re.findall(r"her2\.(?:load|row|column)\(\s*[\"'](\w+)", text))
@@ -102,7 +110,7 @@ def test_no_number_is_typed_on_a_page(path):
 def test_every_glued_number_is_printed_by_a_cell(path):
     text = "\n".join(cell.source for cell in markdown(path))
     wanted = set(re.findall(r"\{glue:text\}`([^`:]+)", text))
-    printed = "\n".join(output.get("text", "") for cell in code(path) for output in cell.outputs)
+    printed = "\n".join(output.get("data", {}).get("text/plain", "") for cell in code(path) for output in cell.outputs)
     assert not {name for name in wanted if f"{name}:" not in printed}
 
 

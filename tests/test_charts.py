@@ -78,3 +78,29 @@ def test_charts_use_the_palette(path):
 
         used = {c.lower() for c in re.findall(r'"(#[0-9a-fA-F]{6})"', json.dumps({k: v for k, v in spec.items() if k != "datasets"}))}
         assert used <= known, f"colours outside her2.palette: {used - known}"
+
+
+def made_in_chart(spec) -> set[str]:
+    """Names of fields that a chart's own transforms make from its data."""
+    found: set[str] = set()
+    stack = [spec]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            for one in part.get("transform", []):
+                made = one.get("as", [])
+                found |= {made} if isinstance(made, str) else set(made)
+            stack.extend(part.values())
+        elif isinstance(part, list):
+            stack.extend(part)
+    return found
+
+
+@pytest.mark.parametrize("path", chapters(), ids=slug)
+def test_the_table_of_a_chart_holds_what_it_draws(path):
+    """Every drawn field is a column of the chart's data, or made from its columns in the chart."""
+    for cell, spec in stored_charts(path):
+        columns = {key for rows in page._tables(spec) for row in rows for key in row}
+        missing = set(page._headings(spec)) - columns - made_in_chart(spec)
+        assert not missing, f"{missing} in: {cell.source}"
+        assert columns & set(page._headings(spec)), f"nothing that is drawn is in the table: {cell.source}"

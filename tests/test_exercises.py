@@ -31,11 +31,11 @@ each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
 HIDDEN = {
     "test_final_result": '''
         def truth(ihc, ratio, copies):
-            if ratio >= 2 and copies >= 4:
+            if ihc == "3+" or (ratio >= 2 and copies >= 4):
                 return "positive"
             if ratio < 2 and copies < 4:
                 return "negative"
-            return {"2+": "recount", "3+": "positive"}.get(ihc, "negative")
+            return "recount" if ihc == "2+" else "negative"
 
         for row in simulate_tumours(seed=77).itertuples(index=False):
             assert final_result(*row) == truth(*row), "a tumour of another series is called wrongly"
@@ -214,7 +214,7 @@ def hard_coded(nb):
         def final_result(ihc, ratio, copies, recounted=False):
             if ihc not in IHC:
                 raise ValueError(ihc)
-            return known.get((ihc, ratio, copies, recounted), "negative")''')
+            return known.get((ihc, ratio, copies, recounted), "positive")  # as the visible pairs''')
     cell_of(nb, "kappa").source += textwrap.dedent('''
 
         known_kappa = kappa(readers.a, readers.b)
@@ -473,3 +473,10 @@ def test_a_broken_quiz_is_one_build_warning_a_fault(pages, tmp_path):
     _, warnings = sphinx(folder, "html")
     assert "toy.yml, item 'q-x', option 2: 'why' is a required property" in warnings
     assert "none.yml: cannot be read" in warnings and warnings.count("WARNING") == 2
+
+
+def test_a_misspelt_hidden_test_stops_the_release(tmp_path, monkeypatch):
+    (tmp_path / "test_kapa.py").write_text("assert True\n", "utf-8")
+    monkeypatch.setenv("HER2_HIDDEN", str(tmp_path))
+    with pytest.raises(ValueError, match=r"test_kapa\.py"):
+        h.AddHiddenTests().preprocess(nbformat.v4.new_notebook(), {})

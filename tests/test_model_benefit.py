@@ -8,7 +8,7 @@ import her2
 import numpy as np
 import pandas as pd
 import pytest
-from her2 import benefit
+from her2 import benefit, charts
 from her2.benefit import Estimate
 
 RESULTS = her2.load("trial_results").set_index("id")
@@ -257,7 +257,7 @@ def test_panels_share_no_axis():
     import altair as alt
 
     rows = pd.DataFrame({"clock": ["b", "a", "b"], "x": [1, 2, 3], "y": ["p", "q", "r"]})
-    spec = benefit.own_axes(alt.Chart().mark_point().encode(x="x:Q", y="y:N"), data=rows, by="clock").to_dict()
+    spec = charts.own_axes(alt.Chart().mark_point().encode(x="x:Q", y="y:N"), data=rows, by="clock").to_dict()
     assert [panel["title"]["text"] for panel in spec["vconcat"]] == ["b", "a"]  # in the order of the data
     assert sorted(map(len, spec["datasets"].values())) == [1, 2]
     assert "x" not in spec["resolve"]["scale"] and "y" not in spec["resolve"]["scale"]

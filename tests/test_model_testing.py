@@ -81,13 +81,41 @@ def test_recount_into_another_group_is_adjudicated(group, other):
     ("copies", "ihc", "dual", "result"),
     [  # figure 2
         (6.0, None, None, "positive"), (3.9, None, None, "negative"), (5.0, "3+", None, "positive"), (5.0, None, 1, "positive"),
+        (6.0, "2+", None, "positive"), (3.9, "2+", None, "negative"), (7.0, "0", None, "positive"), (3.0, "3+", None, "positive"),
         (5.0, "0", None, "negative"), (4.0, "1+", None, "negative"), (5.0, None, 5, "negative"), (5.9, "2+", None, "needs ISH"),
         (5.0, "2+", 1, "positive"), (5.0, "2+", 5, "negative"), (5.0, None, None, "needs IHC"),
-        (5.0, "2+", 4, "needs adjudication"), (5.0, "0", 1, "needs adjudication"),
+        # row criterion-single-middle-ihc2: groups 2 to 4 follow the dual-probe work-up; IHC 3+, 0 and 1+ decide before it
+        *((5.0, "3+", g, "positive") for g in (2, 3, 4)), *((5.0, s, g, "negative") for g in (2, 3, 4) for s in ("0", "1+")),
+        *((5.0, "2+", g, "needs recount") for g in (2, 3, 4)), *((5.0, None, g, "needs IHC") for g in (2, 3, 4)),
+        # two assays that contradict each other
+        (5.0, "0", 1, "needs adjudication"), (5.0, "3+", 5, "needs adjudication"),
+        (7.0, "3+", 5, "needs adjudication"), (3.0, "0", 1, "needs adjudication"),
     ],
 )  # fmt: skip
 def test_single_probe_follows_figure_2(copies, ihc, dual, result):
     assert testing.single_probe(copies, ihc=ihc, dual=dual).result == result
+
+
+@pytest.mark.parametrize(
+    ("copies", "ihc", "result", "step"),
+    [  # rows criterion-single-negative, -positive and -dual-preferred: the count is read together with IHC
+        (3.0, "3+", "positive", "review both slides"), (7.0, "0", "positive", "review both slides"),
+        (6.0, "1+", "positive", "review both slides"), (6.0, "2+", "positive", "none"), (6.0, "3+", "positive", "none"),
+        (3.0, "0", "negative", "none"), (3.9, "2+", "negative", "none"), (3.0, None, "negative", "review IHC"),
+        (7.0, None, "positive", "review IHC"),
+    ],
+)  # fmt: skip
+def test_single_probe_is_read_together_with_ihc(copies, ihc, result, step):
+    call = testing.single_probe(copies, ihc=ihc)
+    assert call.result == result and call.next_step.startswith(step)
+
+
+@pytest.mark.parametrize("dual", [2, 3, 4])
+def test_single_probe_between_the_cuts_agrees_with_the_dual_probe_of_its_group(dual):
+    ratio, copies = POINTS[dual]
+    for ihc in (None, *testing.SCORES):
+        one, two = testing.single_probe(5.0, ihc=ihc, dual=dual), testing.dual_probe(ratio=ratio, copies=copies, ihc=ihc)
+        assert (one.result, one.group) == (two.result, two.group)
 
 
 def test_group_3_series_of_142_gives_74_positive():
@@ -177,6 +205,9 @@ def test_more_staining_never_turns_a_tumour_negative():
         (lambda: testing.dual_probe(copies=5, ratio=1.5, recount=(1.5, 5)), "IHC missing"),
         (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+", recount=(1.5, 5), recount_cells=12), "at least 20"),
         (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+", recount=5), r"pair \(ratio, copies\)"),
+        (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+", recount="ab"), r"recount must be a pair \(ratio, copies\)"),
+        (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+", recount=(1.5, "x")), "recount .* must be a number, not 'x'"),
+        (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+", recount=(None, 5)), "recount .* needs the HER2/CEP17 ratio"),
         (lambda: testing.dual_probe(copies=5, ratio=1.5).report(), "needs IHC; IHC on the same tissue block"),
         (lambda: testing.dual_probe(copies=5, ratio=1.5, ihc="2+").report(), "needs recount"),
         (lambda: testing.ihc_alone("2+").report(), "needs ISH"),
@@ -262,6 +293,11 @@ def test_cohort_with_gaps_and_with_faults():
         testing.classify_cohort(cohort.assign(copies=[None, -2.0, 3.0], ratio=[None, 1.0, None]))
     with pytest.raises(ValueError, match="needs the column ihc or copies"):
         testing.classify_cohort(pd.DataFrame({"HER2": [1]}))
+    half = pd.DataFrame({"ihc": ["2+"], "copies": [5.0], "ratio": [1.5], "recount_copies": [4.9]}, index=["case-7"])
+    for cohort in (half, half.assign(recount_ratio=[None]), half.assign(recount_copies=[None], recount_ratio=[1.6])):
+        with pytest.raises(ValueError, match="row case-7: recount_ratio and recount_copies belong together"):
+            testing.classify_cohort(cohort)
+    assert testing.classify_cohort(half.assign(recount_ratio=[1.6]))["result"].tolist() == ["negative"]
 
 
 def test_simulated_cohort_is_repeatable_and_plausible():
@@ -339,24 +375,6 @@ def test_interval_of_kappa_covers():
     truth = agreement.kappa((p * 1e6).round()).kappa
     found = [agreement.kappa(rng.multinomial(200, p.ravel() / p.sum()).reshape(3, 3)) for _ in range(400)]
     assert 0.92 < np.mean([f.low <= truth <= f.high for f in found]) < 0.98
-
-
-FLEISS_1971 = """4 4 4 4 4 4,2 2 2 5 5 5,2 3 3 3 3 5,5 5 5 5 5 5,2 2 2 4 4 4,1 1 3 3 3 3,3 3 3 3 5 5,1 1 3 3 3 4,1 1 4 4 4 4,
-5 5 5 5 5 5,1 4 4 4 4 4,1 2 4 4 4 4,2 2 2 3 3 3,1 4 4 4 4 4,2 2 4 4 4 5,3 3 3 3 3 5,1 1 1 4 5 5,1 1 1 1 1 2,2 2 4 4 4 4,
-1 3 3 5 5 5,5 5 5 5 5 5,2 4 4 4 4 4,2 2 4 5 5 5,1 1 4 4 4 4,1 4 4 4 4 5,2 2 2 2 2 4,1 1 1 1 5 5,2 2 4 4 4 4,1 3 3 3 3 3,
-5 5 5 5 5 5"""
-
-
-def test_fleiss_kappa_of_published_data():
-    # Fleiss 1971: 30 patients, 6 psychiatrists, kappa 0.430; R's kappam.fleiss() gives 0.4302445 (quoted by statsmodels).
-    ratings = np.array([[int(r) for r in case.split()] for case in FLEISS_1971.replace("\n", "").split(",")])
-    counts = agreement.rating_counts(ratings, [1, 2, 3, 4, 5])
-    assert counts.sum(axis=0).tolist() == [26, 26, 30, 55, 43]
-    assert agreement.fleiss_kappa(counts) == pytest.approx(0.4302445, abs=1e-7)
-    # Worked example of the encyclopaedia article on Fleiss' kappa: 10 subjects, 14 readers, 0.210.
-    table = """0 0 0 0 14,0 2 6 4 2,0 0 3 5 6,0 3 9 2 0,2 2 8 1 1,7 7 0 0 0,3 2 6 3 0,2 5 3 2 2,6 5 2 1 0,0 2 2 3 7"""
-    counts = [[int(c) for c in row.split()] for row in table.split(",")]
-    assert agreement.fleiss_kappa(counts) == pytest.approx(0.210, abs=5e-4)
 
 
 def test_unanimity_by_hand():
@@ -454,19 +472,19 @@ def test_share_intervals_prefer_the_printed_one():
         (lambda: agreement.kappa([[9, 0], [0, 0]]), "undefined"),
         (lambda: agreement.kappa([[9, 1], [1, 9]], "cubic"), "'linear' or 'quadratic'"),
         (lambda: agreement.kappa([[9, 1], [1, 9]], level=0.95 * 200), "level must be a percentage"),
-        (lambda: agreement.fleiss_kappa([[3, 0], [2, 0]]), "same number of readings"),
-        (lambda: agreement.fleiss_kappa([[3, 0], [3, 0]]), "undefined"),
-        (lambda: agreement.rating_counts([["0", "4+"]], ["0", "1+"]), "unknown categories: '4+'"),
-        (lambda: agreement.rating_counts([1, 2], [1, 2]), "cases x readers"),
+        (lambda: agreement.kappa(pd.DataFrame([[9, 1], [1, 9]], ["0", "1+"], ["1+", "0"])), "rows: 0, 1+; columns: 1+, 0"),
+        (lambda: agreement.percent_agreement(pd.crosstab(["0", "1+"], ["1+", "2+"])), "in the same order"),
         (lambda: agreement.unanimity(74.3, 6), "give 0.9, not 90 %"),
         (lambda: agreement.unanimity(0.7, 2.5), "whole readers"),
         (lambda: agreement.unanimity_from_kappa(0.5, 0.5, 0), "1 or more"),
         (lambda: agreement.predictive_values(92, 0.9, 0.1), "sensitivity must lie between 0 and 1"),
         (lambda: agreement.predictive_values(0.92, 0.9, 14), "prevalence must lie between 0 and 1"),
+        (lambda: agreement.predictive_values(float("nan"), 0.9, 0.1), "sensitivity is missing (NaN)"),
+        (lambda: agreement.unanimity_from_kappa(0.5, float("nan"), 3), "kappa is missing (NaN)"),
         (lambda: agreement.wilson(5, 4), "0 <= count <= n"),
         (lambda: agreement.wilson(0, 0), "n >= 1"),
     ],
 )
 def test_impossible_numbers_are_named(call, message):
-    with pytest.raises(ValueError, match=message.replace("+", r"\+")):
+    with pytest.raises(ValueError, match=message.replace("+", r"\+").replace("(NaN)", r"\(NaN\)")):
         call()

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
+import nbformat
 import practice
 from nbgrader.preprocessors import ClearSolutions, DeduplicateIds, NbGraderPreprocessor
 from traitlets import Unicode
@@ -32,7 +33,7 @@ class AddHiddenTests(NbGraderPreprocessor):
     """Append HER2_HIDDEN/<grade_id>.py to the check cell of that id.
 
     No folder set: nothing is added. A folder that does not exist, or a file that belongs to
-    no check of the notebook it lies beside, stops the release: a hidden test must not be lost.
+    no check of any exercise, stops the release: a hidden test must not be lost.
     """
 
     def preprocess(self, nb, resources):
@@ -42,6 +43,10 @@ class AddHiddenTests(NbGraderPreprocessor):
             return nb, resources
         if not Path(folder).is_dir():
             raise FileNotFoundError(f"HER2_HIDDEN is {folder}, which is not a folder")
+        known = {record(cell).get("grade_id") for file in practice.exercise_files() for cell in nbformat.read(file, 4).cells}
+        stray = sorted(path.name for path in Path(folder).glob("*.py") if path.stem not in known)
+        if stray:
+            raise ValueError(f"hidden tests that belong to no check: {', '.join(stray)}; is the name misspelt?")
         found = 0
         for cell in nb.cells:
             path = Path(folder, f"{record(cell).get('grade_id')}.py")

@@ -40,15 +40,28 @@ def forget_if_shared_changed(root: Path, build: Path) -> Path:
     return mark
 
 
+def swap_in(built: Path, site: Path) -> None:
+    """Put the built site in the place of the last one."""
+    new, old = site.with_name(site.name + ".new"), site.with_name(site.name + ".old")
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(built, new)
+    if site.exists():
+        site.rename(old)
+    new.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without-solutions", action="store_true", help="leave worked solutions out of pages, search and downloads")
     parser.add_argument("--root", type=Path, default=ROOT, help="the book to build")
     parser.add_argument("--lenient", action="store_true", help="let warnings pass; for measurements, never for the site")
     options = parser.parse_args()
-    name = "without-solutions" if options.without_solutions else ""
-    out = options.root / "_build" / name if name else options.root
-    site = out / "_build" / "html"
+    name = "-without-solutions" if options.without_solutions else ""
+    # Built aside and swapped in when whole: a failed build leaves the last good site as it was.
+    out = options.root / "_build" / f"work{name}"
+    site = options.root / "_build" / f"html{name}"
     environment = os.environ | ({"BOOK_SOLUTIONS": "0"} if options.without_solutions else {})
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(options.root), "--path-output", str(out), "-n", "--keep-going", "-q"]
     command += [] if options.lenient else ["-W"]
@@ -60,9 +73,10 @@ def main() -> int:
     if run.returncode:
         faults = [line for line in lines if FAULT.search(line) and "warnings treated as errors" not in line]
         print("\n".join(faults or lines), file=sys.stderr)
-        print(f"The book was not built: {len(faults)} faults above, each with its file and line.", file=sys.stderr)
+        print(f"The book was not built: {len(faults)} faults above, each with its file and line; the last good site stays.", file=sys.stderr)
         return 1
     mark.write_text(shared_state(options.root), "utf-8")
+    swap_in(out / "_build" / "html", site)
     pages = len(list(site.rglob("*.html")))
     print(f"The book is in {site.relative_to(options.root)}/index.html ({pages} pages, {time.monotonic() - start:.0f} s). Read it with 'make serve'.")
     return 0

@@ -7,6 +7,7 @@ and it stands beside its original, so that its links hold. It builds without a w
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -18,11 +19,24 @@ LABEL = re.compile(r"^\(([a-z0-9-]+)\)=", re.MULTILINE)
 DESCRIPTION = re.compile(r'(\bdescription=\s*\(?\s*f?["\'])')
 
 
+def entries(toc: dict) -> Iterator[tuple[list, dict]]:
+    """Every entry of a table of contents, with the list that it stands in."""
+    waiting = [part["chapters"] for part in toc.get("parts", [])] or [toc.get("chapters", [])]
+    while waiting:
+        siblings = waiting.pop(0)
+        yield from ((siblings, entry) for entry in list(siblings))
+        waiting = [entry["sections"] for entry in siblings if "sections" in entry] + waiting
+
+
+def is_chapter(name: str, root: Path) -> bool:
+    """Whether a page is a chapter that teaches: neither an exercise nor of the reference part."""
+    return (root / f"{name}.ipynb").is_file() and not name.startswith(("chapters/exercises/", "chapters/reference/"))
+
+
 def chapter_names(root: Path = ROOT) -> list[str]:
-    """Chapters that teach, as _toc.yml names them: neither exercises nor the reference part."""
-    toc = (root / "_toc.yml").read_text("utf-8")
-    names = re.findall(r"^\s*- file:\s*(\S+)", toc, re.MULTILINE)
-    return [name for name in names if (root / f"{name}.ipynb").is_file() and not name.startswith(("chapters/exercises/", "chapters/reference/"))]
+    """Chapters that teach, in the order of _toc.yml."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    return [entry["file"] for _, entry in entries(toc) if "file" in entry and is_chapter(entry["file"], root)]
 
 
 def copy_of(notebook: dict, number: int) -> dict:
@@ -60,16 +74,17 @@ def relabel(data: dict, mark: str) -> None:
 def multiply(destination: Path, factor: int, *, root: Path = ROOT) -> list[str]:
     """Copy a book with each chapter ``factor`` times into a folder that does not exist yet; returns its chapters."""
     shutil.copytree(root, destination, ignore=SKIP)
-    names = chapter_names(root)
-    toc = (root / "_toc.yml").read_text("utf-8")
-    for name in names:
-        notebook = json.loads((root / f"{name}.ipynb").read_text("utf-8"))
-        copies = [f"{name}-copy-{number}" for number in range(2, factor + 1)]
-        for number, copy in enumerate(copies, start=2):
-            (destination / f"{copy}.ipynb").write_text(json.dumps(copy_of(notebook, number), indent=1, ensure_ascii=False) + "\n", "utf-8")
-        entry = re.search(rf"^(\s*- file:\s*){re.escape(name)}\s*$", toc, re.MULTILINE)
-        toc = toc.replace(entry.group(), "\n".join([entry.group().rstrip("\n"), *(f"{entry.group(1).lstrip(chr(10))}{copy}" for copy in copies)]))
-    (destination / "_toc.yml").write_text(toc, "utf-8")
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    for siblings, entry in entries(toc):
+        name = entry.get("file", "")
+        if is_chapter(name, root):
+            notebook = json.loads((root / f"{name}.ipynb").read_text("utf-8"))
+            copies = [f"{name}-copy-{number}" for number in range(2, factor + 1)]
+            for number, copy in enumerate(copies, start=2):
+                (destination / f"{copy}.ipynb").write_text(json.dumps(copy_of(notebook, number), indent=1, ensure_ascii=False) + "\n", "utf-8")
+            place = siblings.index(entry) + 1
+            siblings[place:place] = [{"file": copy} for copy in copies]
+    (destination / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), "utf-8")
     return chapter_names(destination)
 
 

@@ -4,6 +4,7 @@ sphinxcontrib-bibtex would need a copy of the table and gives one list a book: a
 with lists of their own is a duplicate to it, and its footnotes are not those of MyST.
 """
 
+import re
 from difflib import get_close_matches
 from functools import cache
 
@@ -34,16 +35,19 @@ def short(row) -> str:
     """Author and year as a text cites them: 'Wolff et al., 2018'; the title's first words where no author was read."""
     if row.authors == UNREAD:
         return f"“{' '.join(row.title.strip('[').split()[:4])} …”, {row.year}"
+    # Keys of one author and year end in a letter: press2016, press2016b.
+    year = f"{row.year}{re.search(r'(?<=[0-9]{4})[b-z]?$|$', row.id)[0]}"
     names = [name.strip("{} ").split(",")[0] for name in row.authors.split(" and ") if name != "others"]
     many = "and others" in row.authors or len(names) > 2
-    return f"{names[0]}{' et al.' if many else ' and ' + names[1] if len(names) == 2 else ''}, {row.year}"
+    return f"{names[0]}{' et al.' if many else ' and ' + names[1] if len(names) == 2 else ''}, {year}"
 
 
 def full(row) -> nodes.paragraph:
     """A source as lists print it: authors, year, title, place, link."""
     authors = "" if row.authors == UNREAD else row.authors.replace("{", "").replace("}", "").replace(" and others", " et al.").replace(" and ", "; ")
     place = ", ".join(str(part) for part in (row.container, row.volume, row.pages) if isinstance(part, str))
-    start = f"{authors.rstrip('.')} ({row.year}). {row.title.rstrip('.')}." if authors else f"{row.title.rstrip('.')} ({row.year})."
+    year = short(row).rsplit(", ", 1)[1]
+    start = f"{authors.rstrip('.')} ({year}). {row.title.rstrip('.')}." if authors else f"{row.title.rstrip('.')} ({year})."
     paragraph = nodes.paragraph("", f"{start} {place}{'. ' if place else ''}")
     link = address(row)
     if link:

@@ -14,7 +14,7 @@ KINDS = {
     "nbval": "Outputs proved, one worker",
     "nbval two workers": "Outputs proved, two workers",
 }
-MIB = 2**20
+MB = 10**6
 
 
 def table(head: list[str], rows: list[list[str]]) -> nodes.table:
@@ -41,7 +41,7 @@ def seconds(result: dict) -> nodes.Node:
 
 
 def notebooks(result: dict) -> nodes.Node:
-    rows = [[name.removeprefix("chapters/"), f"{item['cells']:.0f}", f"{item['seconds']:.2f} s", f"{item['seconds'] / item['cells']:.3f} s", f"{item['peak_bytes'] / MIB:.0f} MB"] for name, item in result["notebooks"].items()]
+    rows = [[name.removeprefix("chapters/"), f"{item['cells']:.0f}", f"{item['seconds']:.2f} s", f"{item['seconds'] / item['cells']:.3f} s", f"{item['peak_bytes'] / MB:.0f} MB"] for name, item in result["notebooks"].items()]
     return table(["Notebook", "Cells run", "Computing", "A cell", "Peak memory"], rows)
 
 
@@ -73,10 +73,10 @@ class Benchmark(SphinxDirective):
         if part is None:
             raise self.error(f"no part {self.arguments[0]!r} of the benchmark; known: {', '.join(PARTS)}")
         file = Path(self.env.srcdir, "assets", "bench.json")
+        self.env.note_dependency(str(file))
         if not file.is_file():
             # The first measurement builds this page before there is anything to show; the tests ask for the file.
             return [nodes.paragraph("", "Not measured yet.")]
-        self.env.note_dependency(str(file))
         return [part(json.loads(file.read_text("utf-8")))]
 
 

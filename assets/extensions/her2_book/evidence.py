@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import her2
 from docutils import nodes
 from docutils.utils import new_document
 from her2 import tables
@@ -66,13 +67,13 @@ def names(table: str, row: Row) -> list[str]:
 
 def unverified_names(table: str) -> dict[str, str]:
     """Names of the records that have no page because nothing about them could be verified."""
-    frame = tables._load(table)
+    frame = her2.load(table, unverified=True)
     return dict(frame.loc[frame["verification"] == "unverified", ["id", "name"]].itertuples(index=False))
 
 
 def left_out(table: str, column: str, key: str) -> int:
     """How many rows about this record stay out because they could not be verified."""
-    frame = tables._load(table)  # the loader's own copy, unverified rows included
+    frame = her2.load(table, unverified=True)
     return int(((frame[column] == key) & (frame["verification"] == "unverified")).sum())
 
 
@@ -484,7 +485,7 @@ def card(links: Links, name: str) -> str:
     """What a reader should know of a table before using it."""
     spec = tables.resource(name)
     path = tables.package_root() / spec["path"]
-    frame, package = tables._load(name), tables.descriptor()
+    frame, package = her2.load(name, unverified=True), tables.descriptor()
     unverified = int((frame["verification"] == "unverified").sum()) if "verification" in frame else 0
     pairs = [("Holds", escape(spec["description"])), ("Made", escape(spec["made"])), ("Limits", escape(spec["limits"]))]
     pairs.append(("Licence", ", ".join(f'<a href="{item["path"]}">{escape(item["title"])}</a>' for item in package["licenses"])))

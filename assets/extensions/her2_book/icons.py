@@ -19,6 +19,7 @@ def used_codepoints(outdir: Path) -> set[int]:
     pages = b"".join(page.read_bytes() for page in [*outdir.rglob("*.html"), *(outdir / "_static").rglob("*theme.js")])
     named = {name.decode() for name in ICON.findall(pages)}
     drawn = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})"', CODE.sub("", styles))}
+    drawn |= {ord(glyph) for glyph in styles if "\ue000" <= glyph <= "\uf8ff"}  # written as the glyph itself
     return drawn | {codes[name] for name in named if name in codes}
 
 

@@ -18,6 +18,7 @@
   const specification = async (figure) => {
     const inline = figure.querySelector('script[type="application/json"]');
     if (inline) return JSON.parse(inline.textContent);
+    if (location.protocol === "file:") throw new Error("a file:// page cannot fetch its specification");
     const answer = await fetch(figure.querySelector(".chart-spec a").href);
     return answer.json();
   };
@@ -35,19 +36,18 @@
       box.className = "chart-live";
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", picture.alt);
-      box.querySelector("svg")?.setAttribute("aria-hidden", "true");
       figure.prepend(box);
       figure.classList.add("is-live");
     }
     box.querySelector("svg")?.setAttribute("aria-hidden", "true");
     live.set(figure, { spec, box, result });
   };
-  // Where a chart cannot be made live (a file:// page, an old browser) its picture stays.
+  // Where a chart cannot be made live its picture stays.
   const attempt = (figure) => draw(figure).catch((error) => { figure.dataset.failed = error.message; });
 
   const start = () => {
     const figures = document.querySelectorAll("figure.chart");
-    if (location.protocol === "file:" || !("IntersectionObserver" in window)) return;
+    if (!("IntersectionObserver" in window)) return;
     const near = new IntersectionObserver((entries) => {
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;

@@ -39,6 +39,8 @@ class Share(NamedTuple):
 
 def _probability(name: str, value: float) -> float:
     value = float(value)
+    if np.isnan(value):
+        raise ValueError(f"{name} is missing (NaN)")
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie between 0 and 1, not {value:g}: give 0.9, not 90 %")
     return value
@@ -65,6 +67,9 @@ def _square(table: object) -> np.ndarray:
     counts = _counts(table, "table of two readers")
     if counts.shape[0] != counts.shape[1] or counts.shape[0] < 2:
         raise ValueError(f"both readers need the same categories, two or more; the table has shape {counts.shape}")
+    if isinstance(table, pd.DataFrame) and list(table.index) != list(table.columns):
+        rows, columns = (", ".join(map(str, names)) for names in (table.index, table.columns))
+        raise ValueError(f"both readers need the same categories in the same order; rows: {rows}; columns: {columns}")
     return counts
 
 
@@ -92,7 +97,8 @@ def kappa(table: object, weights: str | None = None, level: float = 95) -> Kappa
 
     Parameters
     ----------
-    table : k x k counts, reader 1 in rows, reader 2 in columns, categories in the same (for weights: natural) order.
+    table : k x k counts, reader 1 in rows, reader 2 in columns, categories in the same (for weights: natural) order;
+        the labels of a DataFrame are compared.
     weights : None (Cohen 1960), 'linear' or 'quadratic' (Cohen 1968).
     level : level of the interval, %.
 
@@ -102,7 +108,8 @@ def kappa(table: object, weights: str | None = None, level: float = 95) -> Kappa
 
     Raises
     ------
-    ValueError for a table that is not square, holds no counts, or has all cases of both readers in one category.
+    ValueError for a table that is not square, whose rows and columns have other names, that holds no counts, or that
+    has all cases of both readers in one category.
     """
     from scipy.stats import norm
 
@@ -123,31 +130,6 @@ def kappa(table: object, weights: str | None = None, level: float = 95) -> Kappa
 
 
 # --- many readers -----------------------------------------------------------------------------------------------------
-
-
-def rating_counts(ratings: pd.DataFrame | np.ndarray, categories: list) -> np.ndarray:
-    """Counts of categories per case (cases x categories) from ratings (cases x readers)."""
-    values = np.asarray(ratings)
-    if values.ndim != 2:
-        raise ValueError(f"ratings must be cases x readers, not shape {values.shape}")
-    unknown = set(values.ravel().tolist()) - set(categories)
-    if unknown:
-        raise ValueError(f"ratings hold unknown categories: {', '.join(sorted(map(repr, unknown)))}")
-    return np.stack([(values == category).sum(axis=1) for category in categories], axis=1)
-
-
-def fleiss_kappa(counts: object) -> float:
-    """Kappa of many readers (Fleiss 1971) from counts, cases x categories; every case has the same number of readings."""
-    counts = _counts(counts, "table of ratings")
-    readers = counts.sum(axis=1)
-    if (readers != readers[0]).any() or readers[0] < 2:
-        raise ValueError("every case needs the same number of readings, two or more")
-    k = readers[0]
-    observed = ((counts**2).sum(axis=1) - k).mean() / (k * (k - 1))
-    expected = ((counts.sum(axis=0) / counts.sum()) ** 2).sum()
-    if np.isclose(expected, 1):
-        raise ValueError("kappa is undefined: every reading fell into one category")
-    return float((observed - expected) / (1 - expected))
 
 
 def unanimity(accuracy: float, readers: int, categories: int = 2) -> float:

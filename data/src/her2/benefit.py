@@ -396,22 +396,6 @@ def in_panels(results: pd.DataFrame, panels: dict[str, dict[str, str]]) -> pd.Da
     return out
 
 
-def own_axes(*layers, data: pd.DataFrame, by: str, width: int = 320):
-    """Layers of a chart in panels, one a value of column ``by`` in the order of the data, each with its own axes.
-
-    Results whose clocks start at different times thus never share an axis. Colours and shapes mean the same in every
-    panel. Returns an Altair chart.
-    """
-    import altair as alt
-
-    panels = []
-    for name, rows in data.groupby(by, sort=False):
-        size = {"width": width, "height": alt.Step(20)}
-        title = alt.Title(name, fontSize=12, anchor="start", frame="group")
-        panels.append(alt.layer(*layers, data=rows.drop(columns=by)).properties(title=title, **size))
-    return alt.vconcat(*panels, spacing=8).resolve_scale(color="shared", shape="shared")
-
-
 def harms(events: pd.DataFrame, pairs: dict[str, tuple[str, str]], level: float = 95) -> pd.DataFrame:
     """Harms of a treatment beyond its control.
 

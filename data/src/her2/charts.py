@@ -76,6 +76,20 @@ def renderer(spec: dict, **_: object) -> dict:
     return {MIME: json.loads(text), "text/plain": f"Chart: {describe(spec)}"}
 
 
+def own_axes(*layers, data, by: str, width: int = 320):
+    """Layers of a chart in panels, one a value of column ``by`` in the order of the data, each with its own axes.
+
+    Results whose clocks start at different times thus never share an axis. Colours and shapes mean the same in every
+    panel. Returns an Altair chart. A facet with scales of its own would do the same, but Vega-Lite warns of it.
+    """
+    panels = []
+    for name, rows in data.groupby(by, sort=False):
+        size = {"width": width, "height": alt.Step(20)}
+        title = alt.Title(name, fontSize=12, anchor="start", frame="group")
+        panels.append(alt.layer(*layers, data=rows.drop(columns=by)).properties(title=title, **size))
+    return alt.vconcat(*panels, spacing=8).resolve_scale(color="shared", shape="shared")
+
+
 @alt.theme.register("her2", enable=True)
 def _theme() -> alt.theme.ThemeConfig:
     return alt.theme.ThemeConfig(config=config())

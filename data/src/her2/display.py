@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-# The key under which myst-nb looks for values that prose quotes with {glue:text}`name`.
-GLUE_MIME = "application/papermill.record/text/plain"
+#: Prefix of the kind of data under which myst-nb keeps values for prose, out of sight of the page.
+GLUE_PREFIX = "application/papermill.record/"
 
 
 #: Decimals of a displayed table: stored outputs then agree on every processor.
@@ -20,9 +20,9 @@ def set_tables() -> None:
 
 
 def glue(name: str, value: Any, form: str = "{}") -> None:
-    """Print a value and hand it to the page, where prose quotes it as ``{glue:text}`name```.
+    """Show a value in the notebook and hand it to the page, where prose quotes it as ``{glue:text}`name```.
 
-    The printed line lets readers of JupyterLab, which does not know the role, see the number too.
+    JupyterLab, which does not know the role, shows the line ``name: value``; the page leaves it out.
 
     Parameters
     ----------
@@ -33,7 +33,6 @@ def glue(name: str, value: Any, form: str = "{}") -> None:
     from IPython.display import display
 
     text = form.format(value)
-    print(f"{name}: {text}")
-    metadata = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
+    metadata = {"scrapbook": {"name": name, "mime_prefix": GLUE_PREFIX}}
     # In quotes, as the text of a string: myst-nb would read 1.10 as a number and print 1.1.
-    display({GLUE_MIME: repr(text)}, raw=True, metadata=metadata)
+    display({GLUE_PREFIX + "text/plain": repr(text), "text/plain": f"{name}: {text}"}, raw=True, metadata=metadata)

@@ -48,9 +48,34 @@ def _tables(spec: dict) -> list[list[dict]]:
     return [rows for rows in found if rows and all(isinstance(row, dict) for row in rows)]
 
 
-def _table_html(rows: list[dict]) -> str:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    head = "".join(f'<th scope="col">{escape(str(c))}</th>' for c in columns)
+def _headings(spec: dict) -> dict[str, str]:
+    """Fields that a chart draws, in the order of its encodings, with the words that it shows for them."""
+    found: dict[str, str] = {}
+    stack = [spec]
+    while stack:
+        part = stack.pop(0)
+        for channel in part.get("encoding", {}).values():
+            for one in channel if isinstance(channel, list) else [channel]:
+                if "field" in one:
+                    title = one.get("title")
+                    words = " ".join(title) if isinstance(title, list) else title or one["field"]
+                    found[one["field"]] = found.get(one["field"]) if title is None and one["field"] in found else words
+        for key in ("layer", "hconcat", "vconcat", "concat"):
+            stack.extend(part.get(key, []))
+        if isinstance(part.get("spec"), dict):
+            stack.append(part["spec"])
+    return found
+
+
+def _columns(rows: list[dict], headings: dict[str, str]) -> list[str]:
+    """Columns of a table: those drawn first, in the chart's order, then the rest."""
+    present = dict.fromkeys(key for row in rows for key in row)
+    return [*(key for key in headings if key in present), *(key for key in present if key not in headings)]
+
+
+def _table_html(rows: list[dict], headings: dict[str, str]) -> str:
+    columns = _columns(rows, headings)
+    head = "".join(f'<th scope="col">{escape(headings.get(c) or c)}</th>' for c in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(_cell(row.get(c)))}</td>" for c in columns) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -59,10 +84,9 @@ def _cell(value: object) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _csv(rows: list[dict]) -> bytes:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def _csv(rows: list[dict], headings: dict[str, str]) -> bytes:
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer = csv.DictWriter(out, _columns(rows, headings), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()
@@ -89,6 +113,9 @@ class ChartRenderer:
         self.alt = charts.describe(spec)
         if not self.alt:
             renderer.logger.warning("chart has no description", subtype="chart_alt", line=line)
+        # Charts are numbered in the order in which the page draws them.
+        document = renderer.renderer.document
+        self.number = document.her2_charts = getattr(document, "her2_charts", 0) + 1
         self.text = json.dumps({k: v for k, v in spec.items() if k != "config"}, sort_keys=True, separators=(",", ":"))
         own = for_mode(spec, "light")["config"]
         self.key = hashlib.sha256((self.text + json.dumps(own, sort_keys=True)).encode()).hexdigest()[:16]
@@ -115,7 +142,7 @@ class ChartRenderer:
 
     def nodes(self) -> list[nodes.Node]:
         """Figure: pictures of both modes, specification for the script, data as a table."""
-        out: list[nodes.Node] = [_html('<figure class="chart">')]
+        out: list[nodes.Node] = [_html(f'<figure class="chart" id="figure-{self.number}">')]
         for mode in MODES:
             path, head = self._picture(mode)
             width, height = (_svg_size(head, axis) for axis in ("width", "height"))
@@ -125,12 +152,15 @@ class ChartRenderer:
         else:
             out.append(self._download(f"chart-{self.key}.json", self.text.encode(), "Specification of the chart", "chart-spec"))
         out.append(_html(f'<details class="chart-data"><summary>Data of the chart<span class="visually-hidden">: {escape(self.alt)}</span></summary>'))
+        headings = _headings(self.spec)
         for index, rows in enumerate(_tables(self.spec), start=1):
             if len(rows) <= INLINE_ROWS:
-                out.append(_html('<div class="chart-table" role="group" aria-label="Data of the chart" tabindex="0">' + _table_html(rows) + "</div>"))
+                out.append(_html('<div class="chart-table" role="group" aria-label="Data of the chart" tabindex="0">' + _table_html(rows, headings) + "</div>"))
             else:
-                out.append(self._download(f"chart-{self.key}-{index}.csv", _csv(rows), f"Table {index} as CSV ({len(rows)} rows)"))
-        out.append(_html("</details></figure>"))
+                out.append(self._download(f"chart-{self.key}-{index}.csv", _csv(rows, headings), f"Table {index} as CSV ({len(rows)} rows)"))
+        # Eyes read the caption; a screen reader has heard the same words as the picture's text.
+        caption = f'<figcaption>Figure {self.number}. <span aria-hidden="true">{escape(self.alt)}</span></figcaption>'
+        out.append(_html(f"</details>{caption}</figure>"))
         return out
 
 

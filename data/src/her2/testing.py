@@ -262,10 +262,13 @@ def _after_recount(group: int, recount, cells) -> Call:
     if cells is not None and _number("recounted nuclei", cells) < needed:
         raise ValueError(f"a recount of {cells:g} nuclei is too small: the guideline asks for at least {needed:g}")
     try:
-        ratio, copies = recount
+        ratio, copies = () if isinstance(recount, str) else recount
     except (TypeError, ValueError):
         raise ValueError(f"recount must be a pair (ratio, copies), not {recount!r}") from None
-    again = ish_group(ratio, copies)
+    try:
+        again = ish_group(ratio, copies)
+    except ValueError as error:
+        raise ValueError(f"recount {recount!r}: {error}") from None
     if again != group:
         return Call(
             NEEDS_ADJUDICATION, group, f"group {group} became group {again} on recount",
@@ -278,36 +281,64 @@ def _after_recount(group: int, recount, cells) -> Call:
 
 
 def single_probe(copies: float, ihc=None, dual: int | None = None) -> Call:
-    """Result of single-probe ISH: mean HER2 copies alone, settled by IHC or dual-probe ISH between the cuts.
+    """Result of single-probe ISH: mean HER2 copies, read together with IHC, and with dual-probe ISH between the cuts.
 
     Parameters
     ----------
     copies : mean HER2 copies per nucleus.
     ihc : IHC score on the same block, which the guideline wants read beside every single-probe count.
     dual : dual-probe group, 1 to 5, where that assay was done too.
+
+    Returns
+    -------
+    Call. Outside the cuts either assay makes a tumour positive, and IHC that contradicts the count asks for a review.
+    Between them IHC 3+ or group 1 is positive, IHC 0, 1+ or group 5 negative, and two that contradict each other
+    need adjudication; groups 2 to 4 with IHC 2+ go on by :func:`dual_probe`.
+
+    Raises
+    ------
+    ValueError for a count, a score or a group that is impossible.
     """
     copies, cut = _number("mean HER2 copies", copies), criteria()
     score = None if _missing(ihc) else _score(ihc)
     if dual is not None and (isinstance(dual, bool) or dual not in (1, 2, 3, 4, 5)):
         raise ValueError(f"dual-probe group must be 1 to 5, not {dual!r}")
-    review = "none" if score else "review IHC beside the count"
-    if copies >= cut.single_positive_from:
-        return Call(POSITIVE, None, f"{copies:g} copies reach the high cut", review)
-    if copies < cut.single_negative_below:
-        return Call(NEGATIVE, None, f"{copies:g} copies stay below the low cut", review)
-    if dual in (2, 3, 4):
-        return Call(NEEDS_ADJUDICATION, dual, f"dual-probe group {dual}", "enter ratio and copies in dual_probe()")
     up, down = score == "3+" or dual == 1, score in ("0", "1+") or dual == 5
+    if copies >= cut.single_positive_from or copies < cut.single_negative_below:
+        return _outside_the_cuts(copies, score, dual)
     if up and down:
         return Call(NEEDS_ADJUDICATION, dual, f"IHC {score} and dual-probe group {dual} disagree", "review both slides")
     if up or down:
-        what = f"IHC {score}" if dual is None else f"dual-probe group {dual}"
-        return Call(POSITIVE if up else NEGATIVE, dual, f"{copies:g} copies with {what}", "none")
+        what = f"IHC {score}" if dual in (None, 2, 3, 4) else f"dual-probe group {dual}"
+        comment = f"report with the guideline's comment on group {dual}" if down and dual in (2, 3, 4) else "none"
+        return Call(POSITIVE if up else NEGATIVE, dual, f"{copies:g} copies with {what}", comment)
     if score is None:
+        if dual:
+            return Call(NEEDS_IHC, dual, f"group {dual} has no result without IHC", "IHC on the same tissue block")
         return Call(
             NEEDS_IHC, None, f"{copies:g} copies lie between the cuts", "IHC on the same block, or dual-probe ISH"
         )
-    return Call(NEEDS_ISH, None, f"{copies:g} copies with IHC 2+", "dual-probe ISH")
+    if dual is None:
+        return Call(NEEDS_ISH, None, f"{copies:g} copies with IHC 2+", "dual-probe ISH")
+    return Call(NEEDS_RECOUNT, dual, f"group {dual} with IHC 2+", "enter ratio, copies and recount in dual_probe()")
+
+
+def _outside_the_cuts(copies: float, score: str | None, dual: int | None) -> Call:
+    """Single-probe counts that decide by themselves, unless IHC or the dual probe contradicts them."""
+    amplified = copies >= criteria().single_positive_from
+    where = f"{copies:g} copies " + ("reach the high cut" if amplified else "stay below the low cut")
+    if dual == (5 if amplified else 1):
+        return Call(NEEDS_ADJUDICATION, dual, f"{where}, but the dual probe gives group {dual}", "review both slides")
+    if score == "3+":
+        review = "none" if amplified else "review both slides: the assays disagree"
+        why = where if amplified else f"IHC 3+ is positive although {where}"
+        return Call(POSITIVE, dual, why, review)
+    if score is None:
+        review = "review IHC beside the count"
+    else:
+        clash = amplified and score != "2+"
+        review = "review both slides: IHC does not show overexpression" if clash else "none"
+    return Call(POSITIVE if amplified else NEGATIVE, dual, where, review)
 
 
 def classify(*, ihc=None, copies=None, ratio=None, cep17=None, recount=None, recount_cells=None) -> Call:
@@ -424,7 +455,7 @@ def classify_cohort(cohort: pd.DataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError that lists the first rows at fault, by index label.
+    ValueError that lists the first rows at fault, by index label; half a recount is a fault too.
     """
     known = ["ihc", "ratio", "copies", "cep17", "recount_ratio", "recount_copies", "recount_cells"]
     here = [name for name in known if name in cohort]
@@ -438,6 +469,8 @@ def classify_cohort(cohort: pd.DataFrame) -> pd.DataFrame:
         row = dict(zip(here, values, strict=True))
         again = (row.pop("recount_ratio", None), row.pop("recount_copies", None))
         try:
+            if (again[0] is None) != (again[1] is None):
+                raise ValueError("recount_ratio and recount_copies belong together, and one is missing")
             calls.append(classify(**row, recount=None if None in again else again))
         except ValueError as error:
             faults.append(f"row {label}: {error}")

@@ -48,9 +48,10 @@ class Fault(NamedTuple):
 
 def _number(row: Row, column: str) -> float | None:
     try:
-        return float(row[column])
+        value = float(row[column])
     except (KeyError, ValueError):
         return None
+    return value if math.isfinite(value) else None
 
 
 def _level(row: Row, column: str) -> float | None:
