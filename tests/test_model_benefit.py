@@ -221,17 +221,31 @@ def test_ledger_sets_gains_and_harms_side_by_side():
         ("6 months", "disease-free", "persephone-dfs-2019"),
         ("6 months", "stop for the heart", ("persephone-6m-cardiotoxicity-leading-to-stop", "persephone-12m-cardiotoxicity-leading-to-stop")),
     ])  # fmt: skip
-    assert found["kind"].tolist() == ["gain", "harm", "gain", "harm"]
+    both = ["gain, computed", "gain, printed", "harm"]
+    assert found["kind"].tolist() == 2 * both
     # 0.75**0.64 - 0.75 = 0.0818, one over it 12.2, rounded up; 20/1068 - 3/1050 = 0.0159, one over it 63.0, rounded down.
-    assert found["points"].tolist()[:2] == pytest.approx([8.18, 1.587], abs=5e-3)
-    assert found["needed"][0].startswith("NNT 13 (") and found["needed"][1].startswith("NNH 63 (")
+    assert found["points"].tolist()[:3] == pytest.approx([8.18, 9, 1.587], abs=5e-3)
+    assert found["needed"][0].startswith("NNT 13 (") and found["needed"][2].startswith("NNH 63 (")
+    # Arms without intervals of their own: the printed difference has none.
+    assert found["needed"][1] == "NNT 12" and math.isnan(found["low"][1]) and "no interval" in found["basis"][1]
     # 45/1216 - 96/1214 = -0.0421: harm spared, so a number needed to treat.
-    assert found["points"][3] == pytest.approx(-4.207, abs=5e-3) and found["needed"][3].startswith("NNT 24 (")
+    assert found["points"][5] == pytest.approx(-4.207, abs=5e-3) and found["needed"][5].startswith("NNT 24 (")
     # The 90 % interval of PERSEPHONE is brought to 95 %, so it is wider than the one of the printed bounds.
     printed = benefit.gain(0.898, 1.07, (0.93, 1.24))
-    assert found["high"][2] - found["low"][2] > 100 * (printed.high - printed.low)
+    assert found["high"][3] - found["low"][3] > 100 * (printed.high - printed.low)
+    assert found.loc[3, ["points", "low", "high"]].tolist() == pytest.approx([-0.68, -2.6, 0.9], abs=0.05)
+    # ExteNET prints 90.2 (88.3 to 91.8) and 87.7 (85.7 to 89.4): 2.5, less hypot(1.9, 1.7), plus hypot(1.6, 2.0).
+    extenet = benefit.ledger(RESULTS, EVENTS, [("x", "gain", "extenet-idfs-5y")]).loc[1]
+    assert extenet[["points", "low", "high"]].tolist() == pytest.approx([2.5, -0.0495, 5.061], abs=5e-3)
     with pytest.raises(ValueError, match="panel 'x' joins two trials, katherine and bcirg-006"):
         benefit.ledger(RESULTS, EVENTS, [("x", "gain", "katherine-idfs-2025"), ("x", "harm", failure)])
+
+
+@pytest.mark.parametrize(("ratio", "control"), [(0.5, 0.25), (0.7, 0.3046), (0.9, 0.3487)])
+def test_gain_peaks_at_a_high_risk(ratio, control):
+    peak = benefit.peak_control(ratio)
+    assert peak == pytest.approx(control, abs=5e-5)
+    assert benefit.gain(peak, ratio).value > max(benefit.gain(peak + step, ratio).value for step in (-0.01, 0.01))
 
 
 def test_three_ways_join_more_and_more_error():
@@ -305,6 +319,8 @@ def test_licences_by_day_and_place():
         (lambda: benefit.gain(0.9, 0.5, (0.4, 0.6), (0.8, 0.95), level=0), "level must be a percentage"),
         (lambda: benefit.needed(0.0), "a gain of 0 has no number needed to treat"),
         (lambda: benefit.needed(Estimate(0.1, 0.2, 0.3)), "does not hold its own estimate"),
+        (lambda: benefit.peak_control(1), "a hazard ratio of 1 gains nothing"),
+        (lambda: benefit.peak_control(0), "hazard ratio must be above 0"),
         (lambda: benefit.implied_ratio(0.9, 1.2), "experimental survival must lie between 0 and 1"),
         (lambda: benefit.newcombe(5, 4, 1, 4), "0 <= count <= n"),
         (lambda: benefit.difference(Estimate(0.5, 0.6, 0.7), Estimate(0.4, 0.3, 0.5)), "interval of the first estimate from 0.6"),

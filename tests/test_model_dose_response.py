@@ -152,6 +152,20 @@ def test_planned_interval_against_simulation():
     assert math.log10(dr.planned_factor(line["wild type"], 12)) == pytest.approx(one / 2)
     # Endless wells leave the day alone: 10^(1.96 * 0.15) = 1.968.
     assert dr.planned_factor(line["wild type"], 10**6, between=0.15) == pytest.approx(1.968, abs=1e-3)
+    # Unknown scatter: t with 2 and with 5 degrees of freedom, 10^(4.303 * 0.15 / sqrt 3), 10^(2.571 * 0.15 / sqrt 6).
+    assert dr.planned_factor(line["wild type"], 10**6, 3, between=0.15, known=False) == pytest.approx(2.359, abs=1e-3)
+    assert dr.planned_factor(line["wild type"], 10**6, 6, between=0.15, known=False) == pytest.approx(1.437, abs=1e-3)
+    assert math.isinf(dr.planned_factor(line["wild type"], 12, between=0.15, known=False))
+
+
+def test_an_interval_from_days_holds_the_truth_as_often_as_it_says():
+    """With the SD of days taken as known from three days, the interval would be too short: t keeps the promise."""
+    from scipy.stats import t
+
+    logs = np.random.default_rng(3).normal(0, 0.15, (4000, 3))
+    error = np.abs(logs.mean(axis=1)) / (logs.std(axis=1, ddof=1) / math.sqrt(3))
+    assert np.mean(error <= t.ppf(0.975, 2)) == pytest.approx(0.95, abs=0.01)
+    assert np.mean(error <= 1.959964) < 0.85
 
 
 # --- what the IC50 does not see ---------------------------------------------------------------------------------------
@@ -187,6 +201,18 @@ def test_pairs_differ_in_what_they_say():
     assert ends[1e9].to_dict() == pytest.approx({
         ("1 maximal effect", "A"): 5, ("1 maximal effect", "B"): 55, ("2 divisions", "A"): 6.25,
         ("2 divisions", "B"): 43.53, ("3 receptors", "A"): 0, ("3 receptors", "B"): 0})  # fmt: skip
+
+
+def test_relative_and_absolute_half_doses_by_hand():
+    table = dr.half_doses().set_index(["pair", "line"])
+    # Relative: 30 by construction. Absolute: 30 * 50 / 45; never; 100 / 3; 100 / 0.2; both equal with a plateau at 0.
+    absolute = [30 * 50 / 45, math.inf, 100 / 3, 500, 60, 480]
+    assert table["absolute"].tolist() == pytest.approx(absolute, rel=1e-4)
+    assert table["relative"].tolist()[:2] == pytest.approx([30, 30], rel=1e-4)
+    assert table["relative"].tolist()[4:] == pytest.approx([60, 480], rel=1e-4)
+    half = (100 + 100 / 2**4) / 2  # four divisions, standstill: plateau at 6.25 %
+    assert dr.counted(table.loc[("2 divisions", "A"), "relative"], 100, 4) == pytest.approx(half, rel=1e-4)
+    assert dr.Curve(30, 1, 100, 5).dose_for(50) == pytest.approx(absolute[0])
 
 
 # --- the plate --------------------------------------------------------------------------------------------------------
@@ -266,7 +292,9 @@ def test_bad_input_says_what_is_wrong(call, said):
 # --- the receptor -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("before", "after"), [(755, 733), (798, 776), (310, 288), (777, 755), (678, 656), (23, 1), (1255, 1233)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(755, 733), (798, 776), (310, 288), (777, 755), (678, 656), (23, 1), (1255, 1233)]
+)
 def test_precursor_is_mature_plus_22(before, after):
     # UniProt P04626: signal peptide 1 to 22, chain 23 to 1255.
     assert receptor.mature(before) == after == before - 22
@@ -339,6 +367,9 @@ def test_what_was_not_read_is_not_decided():
     ]:  # fmt: skip
         assert receptor.binding(form, agent).state == receptor.UNKNOWN
     assert receptor.binding("shed-ectodomain", "trastuzumab").state == receptor.SHED
+    assert receptor.binding("shed-ectodomain", "lapatinib").state == receptor.LOST
+    assert receptor.binding(receptor.STUMP, "trastuzumab").state == receptor.LOST
+    assert receptor.binding(receptor.STUMP, "lapatinib").state == receptor.LEFT
     assert receptor.binding("herstatin", "lapatinib").state == receptor.LOST
     assert receptor.binding("delta-16", "lapatinib").state == receptor.LEFT
     assert {receptor.binding("full-length", agent).state for agent in receptor.DRUGS} == {"left"}

@@ -202,6 +202,17 @@ def three_ways(row: pd.Series) -> pd.DataFrame:
     return found.assign(width=found["high"] - found["low"])
 
 
+def peak_control(ratio: float) -> float:
+    """Control survival (0 to 1) at which a hazard ratio gains or loses most: the maximum of S**HR - S, HR**(1/(1 - HR)).
+
+    ValueError for a ratio of 1, which gains nothing anywhere, or one that is not above 0.
+    """
+    ratio = _ratio("hazard ratio", ratio)
+    if ratio == 1:
+        raise ValueError("a hazard ratio of 1 gains nothing, so its gain has no peak")
+    return ratio ** (1 / (1 - ratio))
+
+
 def gain_curves(ratios: tuple[float, ...], step: float = 0.01) -> pd.DataFrame:
     """Gain against control survival at fixed hazard ratios; columns ratio, control (%) and gain (points)."""
     shares = [i * step for i in range(1, round(1 / step))]
@@ -434,6 +445,15 @@ def harms(events: pd.DataFrame, pairs: dict[str, tuple[str, str]], level: float 
     return pd.DataFrame(rows, columns=columns, index=pd.Index(list(pairs), name="harm"))
 
 
+def _printed(row: pd.Series, level: float) -> Estimate:
+    """Difference of the two printed rates; bounds are NaN unless both arms print an interval at the level."""
+    arms = [[f"{arm}_{part}" for part in ("value", "low", "high")] for arm in ("experimental", "control")]
+    treated, control = (Estimate(*(row[names].astype(float) / 100)) for names in arms)
+    if row["value_ci_level"] == level:
+        return difference(treated, control)
+    return Estimate(treated.value - control.value, math.nan, math.nan)
+
+
 def ledger(
     results: pd.DataFrame, events: pd.DataFrame, lines: list[tuple[str, str, str | tuple[str, str]]], level: float = 95
 ) -> pd.DataFrame:
@@ -448,22 +468,30 @@ def ledger(
 
     Returns
     -------
-    DataFrame: panel, line, kind ('gain' or 'harm'), points (per hundred patients: more without event, or more with the
-    harm), low, high, needed (text) and basis.
+    DataFrame: panel, line, kind, points (per hundred patients: more without event, or more with the harm), low, high,
+    needed (text) and basis. A gain has two rows. Kind 'gain, computed' is that of :func:`check_gains`. Kind 'gain,
+    printed' is the difference of the two printed rates, by :func:`difference` where both print intervals at ``level``,
+    else without one. A harm has one row, of kind 'harm'.
     """
     rows, trial_of = [], {}
     for panel, label, key in lines:
         if isinstance(key, str):
-            found, kind = check_gains(results.loc[[key]], level).iloc[0], "gain"
-            estimate, basis = Estimate(*(found[["gain", "low", "high"]] / 100)), "ratio and control rate"
-            needs = estimate
+            found = check_gains(results.loc[[key]], level).iloc[0]
+            computed, printed = Estimate(*(found[["gain", "low", "high"]] / 100)), _printed(results.loc[key], level)
+            rates = "printed rates, no interval" if math.isnan(printed.low) else "printed rates and their intervals"
+            entries = [
+                ("gain, computed", computed, computed, "ratio and control rate"),
+                ("gain, printed", printed, printed, rates),
+            ]
         else:
-            found, kind = harms(events, {label: key}, level).iloc[0], "harm"
-            estimate, basis = Estimate(*(found[["difference", "low", "high"]] / 100)), found["basis"]
-            needs = Estimate(-estimate.value, -estimate.high, -estimate.low)
+            found = harms(events, {label: key}, level).iloc[0]
+            extra = Estimate(*(found[["difference", "low", "high"]] / 100))
+            entries = [("harm", extra, Estimate(-extra.value, -extra.high, -extra.low), found["basis"])]
         if trial_of.setdefault(panel, found["trial"]) != found["trial"]:
             raise ValueError(f"panel {panel!r} joins two trials, {trial_of[panel]} and {found['trial']}")
-        rows.append((panel, label, kind, *(100 * part for part in estimate), needed(needs).text, basis))
+        for kind, estimate, gained, basis in entries:
+            text = needed(gained).text if gained.value else "NNT infinity"
+            rows.append((panel, label, kind, *(100 * part for part in estimate), text, basis))
     return pd.DataFrame(rows, columns=["panel", "line", "kind", "points", "low", "high", "needed", "basis"])
 
 

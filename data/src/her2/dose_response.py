@@ -30,7 +30,7 @@ DOSES = tuple(10 ** (k / 2) for k in range(9))
 class Curve(NamedTuple):
     """A falling four-parameter logistic curve: response = bottom + (top - bottom) / (1 + (dose / ic50) ** slope)."""
 
-    ic50: float  #: dose half-way between the plateaus, nM
+    ic50: float  #: dose half-way between the plateaus (relative IC50), nM
     slope: float = 1.0  #: Hill slope, positive
     top: float = 100.0  #: response without drug, %
     bottom: float = 0.0  #: response at an endless dose, %
@@ -40,7 +40,10 @@ class Curve(NamedTuple):
         return self.bottom + (self.top - self.bottom) / (1 + (np.asarray(dose, float) / self.ic50) ** self.slope)
 
     def dose_for(self, response: float) -> float:
-        """Dose (nM) at which the response (%) is reached; infinite where the lower plateau stays above it."""
+        """Dose (nM) at which the response (%) is reached; infinite where the lower plateau stays above it.
+
+        With a response of 50 this is the absolute IC50: half of the untreated cells are left.
+        """
         if not self.bottom < self.top:
             raise ValueError(f"the curve does not fall: top {self.top:g}, bottom {self.bottom:g}")
         if response >= self.top:
@@ -328,14 +331,18 @@ def planned_factor(
     between: float = 0.0,
     doses: Sequence[float] = DOSES,
     level: float = 95,
+    known: bool = True,
 ) -> float:
     """Factor f such that the interval of an IC50 is expected to run from IC50 / f to IC50 * f, before any experiment.
 
     From the information that a design carries (inverse of J'J / sd^2, the Cramer-Rao bound), plus the spread of days
-    (``between``, SD of log10 IC50), both shared out over the plates. Scatter is taken as known, so small designs will
-    do a little worse. Parameters as in :func:`simulate_plate`.
+    (``between``, SD of log10 IC50), both shared out over the plates. Parameters as in :func:`simulate_plate`, and:
+
+    known : whether the scatter is known beforehand (normal quantile, so small designs will do worse). If not, it is
+        estimated from the plates themselves: quantile of t with plates less one degrees of freedom, the mean of log10
+        IC50 over plates; infinite with a single plate, which shows nothing of how days differ.
     """
-    from scipy.stats import norm
+    from scipy.stats import norm, t
 
     x, wells, plates = np.log10(_doses(doses)), _whole("wells", wells), _whole("plates", plates)
     if not (sd >= 0 and between >= 0):
@@ -348,7 +355,11 @@ def planned_factor(
     if np.linalg.matrix_rank(jacobian) < 4:
         raise ValueError("these doses cannot tell the four parameters apart: add doses about the IC50")
     variance = sd**2 * np.linalg.inv(jacobian.T @ jacobian)[0, 0] / wells + between**2
-    return float(10 ** (norm.ppf(0.5 + _level(level) / 2) * math.sqrt(variance / plates)))
+    quantile = 0.5 + _level(level) / 2
+    if not known and plates == 1:
+        return math.inf
+    factor = norm.ppf(quantile) if known else t.ppf(quantile, plates - 1)
+    return float(10 ** (factor * math.sqrt(variance / plates)))
 
 
 def points(curves: Mapping[str, Curve | Fit], doses=None) -> pd.DataFrame:
@@ -433,3 +444,19 @@ def pairs(doses=None) -> pd.DataFrame:
     }
     parts = [pd.DataFrame({"pair": p, "line": k, "dose": doses, "cells": y}) for (p, k), y in lines.items()]
     return pd.concat(parts, ignore_index=True)
+
+
+def half_doses() -> pd.DataFrame:
+    """Relative and absolute IC50 of the lines of :func:`pairs`, read off their curves.
+
+    Returns
+    -------
+    DataFrame with the columns pair, line, relative (nM, dose half-way between the plateaus of the line), absolute (nM,
+    dose at which half of the untreated cells are left; infinite where the lower plateau stays above a half).
+    """
+    rows = []
+    for (pair, line), curve in pairs(np.geomspace(1e-3, 1e9, 6001)).groupby(["pair", "line"], sort=False):
+        dose, cells = np.log10(curve["dose"].to_numpy())[::-1], curve["cells"].to_numpy()[::-1]  # rising for interp
+        relative, absolute = (float(10 ** np.interp(half, cells, dose)) for half in ((100 + cells[0]) / 2, 50))
+        rows.append((pair, line, relative, absolute if cells[0] < 50 else math.inf))
+    return pd.DataFrame(rows, columns=["pair", "line", "relative", "absolute"])

@@ -27,9 +27,12 @@ STATES = {
     LEFT: "the site is part of the form",
     LOST: "the form lacks the site, or the antibody was shown not to bind",
     HIDDEN: "the site is there, another molecule covers it",
-    SHED: "the site leaves the cell with the part that is cut off",
+    SHED: "the site circulates with the part that was cut off, where an antibody binds it as a decoy",
     UNKNOWN: "no source that was read decides",
 }
+
+#: What shedding leaves in the membrane: not a row of ``receptor_forms``, whose row ``shed-ectodomain`` names both parts.
+STUMP = "shed-stump"
 
 #: Antibodies, conjugates and kinase inhibitors whose site the tables name, in teaching order.
 DRUGS = (
@@ -166,7 +169,8 @@ def binding(form: str, agent: str) -> Binding:
 
     Parameters
     ----------
-    form : id of a row of ``receptor_forms``, or of ``variants`` (the full receptor with that change).
+    form : id of a row of ``receptor_forms``, or of ``variants`` (the full receptor with that change), or :data:`STUMP`.
+        ``shed-ectodomain`` is the outer part in the blood, :data:`STUMP` what stays in the membrane.
     agent : id of a row of ``agents`` with a site on HER2.
 
     Returns
@@ -182,6 +186,11 @@ def binding(form: str, agent: str) -> Binding:
     if form in _table("variants").index:
         return _variant(form, agent, sites)
     forms = _table("receptor_forms")
+    if form == STUMP:
+        source = str(forms.loc["shed-ectodomain", "reference"])
+        if sites == (KINASE,):
+            return Binding(LEFT, "the stump in the membrane holds the whole kinase domain", source)
+        return Binding(LOST, "the outer part was cut off", source)
     if form not in forms.index:
         raise ValueError(f"unknown form {form!r}; there are: {', '.join(forms.index)}; or a variant, such as 's310f'")
     row = forms.loc[form]
@@ -200,7 +209,7 @@ def binding(form: str, agent: str) -> Binding:
     if kind == "carboxy-terminal fragment":
         return Binding(LOST, f"{outer_residues(form)} residues of the outer part are left", source)
     if kind == "shed ectodomain":
-        return Binding(SHED, "the outer part circulates; the stump in the membrane lacks it", source)
+        return Binding(SHED, "the outer part circulates: an antibody binds it there as a decoy", source)
     return Binding(UNKNOWN, "which residues the form lacks was not read", None)
 
 
