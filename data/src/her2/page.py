@@ -22,7 +22,7 @@ from . import charts
 VL_VERSION = "6.4"
 MODES = ("light", "dark")
 #: Larger specifications and tables go to a file of their own, fetched only by those who ask for them.
-INLINE_BYTES = 12_000
+INLINE_BYTES = 7_000
 INLINE_ROWS = 24
 
 
