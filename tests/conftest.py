@@ -52,6 +52,27 @@ def site() -> Path:
     return SITE
 
 
+@pytest.fixture(scope="module")
+def served(site):
+    """Address at which the built site is served."""
+    import browser
+
+    with browser.serve(SITE) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser, started once a module; its libraries are loaded only where a test asks for it."""
+    import browser
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=browser.executable(), args=browser.FLAGS)
+        yield started
+        started.close()
+
+
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
     skipped = len(terminalreporter.stats.get("skipped", []))
     terminalreporter.write_line(f"skipped tests: {skipped}")

@@ -4,27 +4,12 @@ import browser
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SITE, toc_files
-from playwright.sync_api import sync_playwright
 
 SIZES = {"desktop": (1280, 900), "phone": (375, 720)}
 KB = 1024
 # Gzip, first visit. The promise is 250, 350 and 660; the book is lighter, and these keep it so.
 TEXT, CHART_FIRST, CHART_LIVE, REQUESTS = 185 * KB, 220 * KB, 540 * KB, 30
 REFERENCE = 260 * KB
-
-
-@pytest.fixture(scope="module")
-def served(site):
-    with browser.serve(SITE) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=browser.executable(), args=browser.FLAGS)
-        yield started
-        started.close()
 
 
 def open_page(chromium, served, name, *, mode="light", size="desktop", **options):

@@ -16,7 +16,6 @@ import review
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, SITE
 from her2_book import evidence
-from playwright.sync_api import sync_playwright
 
 REFERENCE = "chapters/reference"
 #: Weight of the HTML, raw and compressed. The register lists over a thousand claims on one page and states its own.
@@ -196,20 +195,6 @@ def test_every_kind_of_claim_has_its_interval_and_a_reason():
 
 
 # --- in a browser
-
-
-@pytest.fixture(scope="module")
-def served(site):
-    with browser.serve(SITE) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=browser.executable(), args=browser.FLAGS)
-        yield started
-        started.close()
 
 
 def extremes() -> list[str]:

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -32,38 +33,38 @@ def for_mode(spec: dict, mode: str) -> dict:
     return {**spec, "config": {**charts.config(mode), **own}}
 
 
+def _parts(spec: dict) -> Iterator[dict]:
+    """A chart and its layers, panels and facets, in the order in which they stand."""
+    waiting = [spec]
+    while waiting:
+        part = waiting.pop(0)
+        yield part
+        for key in ("layer", "hconcat", "vconcat", "concat"):
+            waiting.extend(part.get(key, []))
+        if isinstance(part.get("spec"), dict):
+            waiting.append(part["spec"])
+
+
 def _tables(spec: dict) -> list[list[dict]]:
     """The data sets of a chart, those of layers and joined charts included."""
     found = list(spec.get("datasets", {}).values())
-    stack = [spec]
-    while stack:
-        part = stack.pop()
+    for part in _parts(spec):
         values = part.get("data", {}).get("values") if isinstance(part.get("data"), dict) else None
         if isinstance(values, list):
             found.append(values)
-        for key in ("layer", "hconcat", "vconcat", "concat"):
-            stack.extend(part.get(key, []))
-        if isinstance(part.get("spec"), dict):
-            stack.append(part["spec"])
     return [rows for rows in found if rows and all(isinstance(row, dict) for row in rows)]
 
 
 def _headings(spec: dict) -> dict[str, str]:
     """Fields that a chart draws, in the order of its encodings, with the words that it shows for them."""
     found: dict[str, str] = {}
-    stack = [spec]
-    while stack:
-        part = stack.pop(0)
+    for part in _parts(spec):
         for channel in part.get("encoding", {}).values():
             for one in channel if isinstance(channel, list) else [channel]:
                 if "field" in one:
                     title = one.get("title")
                     words = " ".join(title) if isinstance(title, list) else title or one["field"]
                     found[one["field"]] = found.get(one["field"]) if title is None and one["field"] in found else words
-        for key in ("layer", "hconcat", "vconcat", "concat"):
-            stack.extend(part.get(key, []))
-        if isinstance(part.get("spec"), dict):
-            stack.append(part["spec"])
     return found
 
 
