@@ -89,7 +89,7 @@ def fill(app, doctree):
     if keys and not places:
         LOGGER.warning("the page cites sources but has no {cited-sources} list", location=app.env.docname)
     for place in places:
-        rows = sorted((references()[key] for key in keys), key=lambda row: (row.authors.strip("{").lower(), row.year))
+        rows = sorted((references()[key] for key in keys), key=lambda row: (row.authors.strip("{").lower(), row.year, row.id))
         place.replace_self(nodes.bullet_list("", *(nodes.list_item("", full(row), ids=[f"cite-{row.id}"]) for row in rows), classes=["reference-list"]))
 
 
