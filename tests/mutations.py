@@ -171,7 +171,7 @@ def schema_fault(rows: Rows, table: str, row: Row, column: str) -> str:
 
 def children(rows: Rows, table: str, old: str) -> str:
     """A key that changes under the rows that name it breaks their foreign keys."""
-    for entry in tables.descriptor()["resources"]:
+    for entry in map(tables.resource, tables.table_names()):
         for key in entry["schema"].get("foreignKeys", []):
             if key["reference"]["resource"] == table and any(row[key["fields"][0]] == old for _, row in rows[entry["name"]]):
                 return "foreign key"

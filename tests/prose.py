@@ -39,7 +39,7 @@ def words_only(markdown: str) -> str:
 def _names() -> tuple[str, ...]:
     """Names that hold digits because the field writes them so: trials, agents, terms, genes."""
     found: set[str] = set()
-    for table, columns in {"trials": ["name", "aliases", "nct"], "agents": ["name", "short_name", "aliases"], "glossary": ["term", "abbreviation", "aliases"], "mechanisms": ["name", "aliases"]}.items():
+    for table, columns in {"trials": ["name", "aliases", "nct"], "agents": ["name", "short_name", "aliases"], "glossary": ["term", "abbreviation", "aliases"], "mechanisms": ["name", "aliases"], "genes": ["symbol", "aliases"], "cell_lines": ["name", "aliases"]}.items():
         frame = her2.load(table)
         for column in columns:
             for value in frame[column].dropna():

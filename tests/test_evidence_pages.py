@@ -1,4 +1,4 @@
-"""Pages that the tables write: a page a trial and a drug, data cards, the register, and the list of what is due."""
+"""Pages that the tables write: a page a trial, a drug and a mechanism, coverage, data cards, the registers, and the list of what is due."""
 
 import gzip
 import json
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from html import escape
 from html.parser import HTMLParser
 
 import browser
@@ -14,12 +15,12 @@ import her2
 import pytest
 import review
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, SITE
+from conftest import ROOT, SITE, chapters, read, slug
 from her2_book import evidence
 
 REFERENCE = "chapters/reference"
-#: Weight of the HTML, raw and compressed. The register lists over a thousand claims on one page and states its own.
-RECORD, INDEX, REGISTER = (150_000, 30_000), (250_000, 30_000), (750_000, 120_000)
+#: Weight of the HTML, raw and compressed. A register lists over a thousand claims on one page and states its own.
+RECORD, INDEX, REGISTER = (180_000, 36_000), (250_000, 40_000), (750_000, 120_000)
 RECORDS = [(kind, key) for kind in evidence.FOLDER for key in evidence.records(kind)]
 
 
@@ -53,13 +54,13 @@ def search_index(site):
     return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
 
-# --- a page a trial and a drug
+# --- a page a trial, a drug and a mechanism
 
 
 def test_every_verified_record_has_a_page_and_no_other(site):
     found = {path.relative_to(SITE).with_suffix("").as_posix() for folder in evidence.FOLDER.values() for path in (SITE / folder).glob("*.html")}
     assert found == set(evidence.generated())
-    assert len(found) == len(her2.load("trials")) + len(her2.load("agents"))
+    assert len(found) == sum(len(her2.load(kind)) for kind in evidence.FOLDER)
 
 
 def test_pages_are_light_and_well_formed(pages):
@@ -90,6 +91,23 @@ def test_figures_are_printed_as_the_tables_have_them(pages):
             assert row[column] in piece, f"{row['id']}: {column}"
 
 
+@pytest.mark.parametrize("name", ["mechanism_evidence", "biomarkers"])
+def test_every_verified_finding_stands_on_its_mechanisms_page_as_the_table_has_it(pages, name):
+    for row in review.rows(name):
+        if row["mechanism"]:
+            text = pages[f"{evidence.FOLDER['mechanisms']}/{row['mechanism']}"].text
+            piece = text[text.index(f'<tr id="{row["id"]}">') :].partition("</tr>")[0]
+            for column in ("effect", "ci_low", "ci_high", "p_value", "value_with", "value_without", "checked_on"):
+                assert row[column] in piece, f"{row['id']}: {column}"
+
+
+def test_a_mechanisms_page_says_what_became_of_each_answer(pages):
+    for row in review.rows("mechanism_agents"):
+        page = pages[f"{evidence.FOLDER['mechanisms']}/{row['mechanism']}"]
+        assert row["agent"] in page.text, row["id"]
+        assert escape(evidence.sentence(row["fate"])) in page.text, row["id"]
+
+
 def test_every_source_of_a_page_is_listed_with_its_address(pages):
     for name, page in pages.items():
         cited = set(re.findall(r'href="#(source-[^"]+)"', page.text))
@@ -111,7 +129,13 @@ def test_every_name_is_in_the_search_index(search_index, kind):
 # --- lists, cards, register
 
 
-@pytest.mark.parametrize(("name", "limit"), [("trials", INDEX), ("agents", INDEX), ("data-cards", INDEX), ("evidence-register", REGISTER)])
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("trials", INDEX), ("agents", INDEX), ("mechanisms", INDEX), ("coverage", INDEX), ("genes", INDEX), ("cell-lines", REGISTER),
+        ("data-cards", INDEX), ("evidence-register", REGISTER), ("biology-register", REGISTER),
+    ],
+)  # fmt: skip
 def test_lists_stay_within_their_weight(site, name, limit):
     page = Page(f"{REFERENCE}/{name}")
     assert len(page.text.encode()) <= limit[0]
@@ -152,12 +176,61 @@ def test_each_table_has_a_card(site):
             assert f"{second['disagreed']:,} of {second['figures_compared']:,} figures" in card, name
 
 
-def test_the_register_lists_every_claim(site):
-    text = Page(f"{REFERENCE}/evidence-register").text
-    assert text.count('<th scope="row">') == len(review.claims()) + len(review.INTERVALS)
+def test_the_registers_list_every_claim(site):
+    count = sum(Page(f"{REFERENCE}/{name}").text.count('<th scope="row">') for name in ("evidence-register", "biology-register"))
+    assert count == len(review.claims()) + len(review.INTERVALS)
     tables = Counter(claim.table for claim in review.claims())
-    for name in ("approvals", "label_actions", "recommendations", "mechanism_agents", "trial_results", "patient_reported"):
+    whole = ("approvals", "label_actions", "recommendations", "trial_results", "patient_reported", "mechanism_agents", "mechanism_evidence", "biomarkers", "variant_sensitivity", "pharmacokinetics")
+    for name in whole:
         assert tables[name] == len(her2.load(name)), name
+    assert tables["cell_line_findings"] == (her2.load("cell_line_findings")["property"].isin(["trastuzumab", "lapatinib", "other drug"])).sum()
+
+
+# --- coverage
+
+
+def treated() -> list[tuple[str, str, str]]:
+    """Mechanism, page and label, as the chapters' own metadata have them."""
+    found = []
+    for path in chapters():
+        head = read(path).metadata["her2"]
+        found += [(key, slug(path), label) for key, label in head.get("mechanisms", {}).items()]
+    return found
+
+
+def test_some_chapter_treats_some_mechanism():
+    assert len(treated()) >= 10
+
+
+@pytest.mark.parametrize(("key", "name", "label"), treated(), ids=str)
+def test_the_paragraph_that_treats_a_mechanism_names_it(site, key, name, label):
+    text = (SITE / "chapters" / f"{name}.html").read_text("utf-8")
+    part = text[text.index(f'id="{label}"') :]
+    part = re.split(r'<h2|<span id="|<p id="|<div class="cell', part[len(label) + 5 :], maxsplit=1)[0]
+    words = re.sub("<[^>]+>", " ", part).lower()
+    row = evidence.records("mechanisms")[key]
+    names = {word for name in [row["name"], *evidence.names("mechanisms", row)] for word in re.findall(r"[a-z0-9]{4,}", name.lower())} - {"her2", "mutations", "mutation", "receptor", "under", "therapy", "other", "within"}
+    assert any(word in words for word in names) or row["name"].lower().split()[0] in words, f"{sorted(names)} in {words[:300]!r}"
+
+
+def test_coverage_links_each_treated_mechanism_to_its_paragraph_and_counts_the_rest(site):
+    text = Page(f"{REFERENCE}/coverage").text
+    for key, name, label in treated():
+        line = text[text.rindex(f'href="mechanisms/{key}.html"') :].partition("</tr>")[0]
+        assert f'href="../{name}.html#{label}"' in line, key
+    known, done = set(evidence.records("mechanisms")), {key for key, *_ in treated()}
+    assert f"{len(known & done)} of {len(known)} mechanisms" in text
+    assert text.count("<td>no chapter yet</td>") == len(known - done)
+
+
+def test_a_chapter_that_names_an_unknown_mechanism_or_label_is_told(tmp_path):
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "her2": {"title": "T", "mechanisms": {"no-such": "here", "p95her2": "not-here"}}}
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# T\n\n(here)=\nText."}
+    (tmp_path / "index.ipynb").write_text(json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}), "utf-8")
+    (tmp_path / "conf.py").write_text("extensions = ['myst_nb', 'her2_book.mechanisms', 'her2_book.evidence']\nnb_execution_mode = 'off'\n", "utf-8")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))"
+    run = subprocess.run([sys.executable, "-c", code, str(ROOT / "assets" / "extensions"), "-b", "dummy", "-q", str(tmp_path), str(tmp_path / "out")], capture_output=True, text=True)
+    assert "'no-such', which is no verified row" in run.stderr and "'not-here', which the chapter lacks" in run.stderr, run.stderr
 
 
 # --- what is due
@@ -227,6 +300,7 @@ def test_largest_and_smallest_pages(chromium, served, mode, size):
     [
         ("T-DXd", "agents/trastuzumab-deruxtecan"), ("Enhertu", "agents/trastuzumab-deruxtecan"), ("DS-8201", "agents/trastuzumab-deruxtecan"),
         ("Kadcyla", "agents/trastuzumab-emtansine"), ("KATHERINE", "trials/katherine"), ("NCT03529110", "trials/destiny-breast03"), ("BIG 4-11", "trials/aphinity"),
+        ("611-CTF", "mechanisms/p95her2"), ("truncated HER2", "mechanisms/p95her2"),
     ],
 )  # fmt: skip
 def test_search_finds_a_record_by_any_name_first(chromium, served, query, page):

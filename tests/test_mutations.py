@@ -62,7 +62,8 @@ def test_validation_says_what_the_measurement_says(slips, tmp_path):
             rows.add(one.key)
     chosen = chosen[:12]
     assert len({one.rule for one in chosen}) >= 2
-    shutil.copytree(DATA / "tables", tmp_path / "tables")
+    for folder in ("tables", "models"):
+        shutil.copytree(DATA / folder, tmp_path / folder)
     for name in ("datapackage.json", "exceptions.csv"):
         shutil.copy(DATA / name, tmp_path)
     path = tmp_path / "tables" / "trial_results.csv"

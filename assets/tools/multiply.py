@@ -59,6 +59,7 @@ def copy_of(notebook: dict, number: int) -> dict:
     meta = copy["metadata"].get("her2")
     if meta:
         meta["slug"], meta["title"] = f"{meta['slug']}-copy-{number}", f"{meta['title']} (copy {number})"
+        meta["mechanisms"] = {key: f"{label}-copy-{number}" for key, label in meta.get("mechanisms", {}).items()}
     return copy
 
 

@@ -30,6 +30,11 @@ INTERVALS: dict[tuple[str, str], tuple[int, str]] = {
     ("adverse_events", ""): (24, "harms of a closed trial change with late follow-up only"),
     ("patient_reported", ""): (24, "published once or twice a trial"),
     ("mechanism_agents", ""): (12, "markers are tested again, and tests of them fail"),
+    ("mechanism_evidence", ""): (24, "a published finding stands; what changes is what others find"),
+    ("biomarkers", ""): (12, "markers are tested again, and tests of them fail"),
+    ("variant_sensitivity", ""): (24, "new variants and new drugs come, old figures stay"),
+    ("cell_line_findings", ""): (36, "old lines, seldom measured anew"),
+    ("pharmacokinetics", ""): (36, "population models are rarely replaced"),
 }
 #: Level of the claims of a table that has no such column.
 LEVELS = {"approvals": "licence", "label_actions": "label", "recommendations": "guideline"}
@@ -79,7 +84,7 @@ def due(table: str, row: Row) -> str:
 
 def effect(row: Row) -> str:
     """The comparison of a result in words: 'hazard ratio 0.50 (95% CI 0.39 to 0.64), p < 0.001'."""
-    estimate = row["hazard_ratio"] or row.get("effect", "")
+    estimate = row.get("hazard_ratio") or row.get("effect", "")
     measure = row.get("effect_measure", "hazard ratio")
     text = f"{measure} {estimate}" if estimate else ""
     if text and row["ci_low"] and row["ci_high"]:
@@ -112,6 +117,7 @@ def claims() -> list[Claim]:
     """Every claim about a drug, table by table; harms of one trial from one source are one claim."""
     found: list[Claim] = []
     drugs = {row["id"]: split(row["agents"]) for row in rows("trials")}
+    names = {name: {row["id"]: row["name"] for row in rows(name)} for name in ("mechanisms", "variants", "cell_lines")}
 
     def add(table: str, row: Row, text: str, finding: str, trial: str = "", agents: list[str] | None = None) -> None:
         named = drugs.get(trial, []) if agents is None else agents
@@ -125,7 +131,18 @@ def claims() -> list[Claim]:
     for row in rows("label_actions"):
         add("label_actions", row, f"{row['topic']}: {row['finding']}", row["action"], agents=[row["agent"]])
     for row in rows("mechanism_agents"):
-        add("mechanism_agents", row, f"{row['mechanism']}: {row['relation']}", row["finding"], agents=[row["agent"]])
+        add("mechanism_agents", row, f"{names['mechanisms'].get(row['mechanism'], row['mechanism'])}: {row['relation']}", row["finding"], agents=[row["agent"]])
+    for row in rows("mechanism_evidence"):
+        add("mechanism_evidence", row, f"{names['mechanisms'].get(row['mechanism'], row['mechanism'])}: {row['design']}", row["finding"], agents=[])
+    for row in rows("biomarkers"):
+        add("biomarkers", row, f"{row['marker']}: {row['endpoint']}", row["finding"], row["trial"], None if row["trial"] else [])
+    for row in rows("variant_sensitivity"):
+        add("variant_sensitivity", row, f"{names['variants'].get(row['variant'], row['variant'])}: {row['model']}", row["finding"], agents=[row["agent"]])
+    for row in rows("cell_line_findings"):
+        if row["property"] in {"trastuzumab", "lapatinib"} or row["agent"]:
+            add("cell_line_findings", row, f"{names['cell_lines'].get(row['cell_line'], row['cell_line'])}: {row['state']}", row["finding"], agents=[row["agent"] or row["property"]])
+    for row in rows("pharmacokinetics"):
+        add("pharmacokinetics", row, f"{row['parameter']}, {row['model']}", f"{row['value']} {row['unit']}".strip(), agents=[row["agent"]])
     for row in rows("trial_results"):
         cut = f", cut {row['data_cut']}" if row["data_cut"] else ""
         finding = "; ".join(text for text in (arms(row), effect(row)) if text)

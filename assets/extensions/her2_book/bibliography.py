@@ -33,10 +33,10 @@ def address(row) -> str:
 
 def short(row) -> str:
     """Author and year as a text cites them: 'Wolff et al., 2018'; the title's first words where no author was read."""
-    if row.authors == UNREAD:
-        return f"“{' '.join(row.title.strip('[').split()[:4])} …”, {row.year}"
     # Keys of one author and year end in a letter: press2016, press2016b.
-    year = f"{row.year}{re.search(r'(?<=[0-9]{4})[b-z]?$|$', row.id)[0]}"
+    year = "year not read" if pd.isna(row.year) else f"{row.year}{re.search(r'(?<=[0-9]{4})[b-z]?$|$', row.id)[0]}"
+    if row.authors == UNREAD:
+        return f"“{' '.join(row.title.strip('[]').split()[:4])} …”, {year}"
     names = [name.strip("{} ").split(",")[0] for name in row.authors.split(" and ") if name != "others"]
     many = "and others" in row.authors or len(names) > 2
     return f"{names[0]}{' et al.' if many else ' and ' + names[1] if len(names) == 2 else ''}, {year}"
@@ -89,7 +89,7 @@ def fill(app, doctree):
     if keys and not places:
         LOGGER.warning("the page cites sources but has no {cited-sources} list", location=app.env.docname)
     for place in places:
-        rows = sorted((references()[key] for key in keys), key=lambda row: (row.authors.strip("{").lower(), row.year, row.id))
+        rows = sorted((references()[key] for key in keys), key=lambda row: (row.authors.strip("{").lower(), str(row.year), row.id))
         place.replace_self(nodes.bullet_list("", *(nodes.list_item("", full(row), ids=[f"cite-{row.id}"]) for row in rows), classes=["reference-list"]))
 
 

@@ -1,8 +1,8 @@
-"""Pages that the tables write: one a trial and one a drug, their indexes, the data cards, the evidence register.
+"""Pages that the tables write: one a trial, a drug and a mechanism, their indexes, the data cards, the evidence register.
 
 A page a record has no source file: it is handed to the theme's template when the site is finished
 (Sphinx's ``html-collect-pages``), and to the search index with each of its names as an entry, so
-that an alias or a brand name finds it. Three hundred source files would stand in every page's
+that an alias or a brand name finds it. Hundreds of source files would stand in every page's
 contents and be read, parsed and stored on each build; these cost a few seconds.
 """
 
@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 import her2
 from docutils import nodes
+from docutils.parsers.rst import directives
 from docutils.utils import new_document
-from her2 import tables
+from her2 import network, tables
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -31,7 +32,7 @@ import review  # shared with 'make review'
 
 HOME = "chapters/reference"
 #: Where the page of a record lies: a stable address, made of the record's key.
-FOLDER = {"trials": f"{HOME}/trials", "agents": f"{HOME}/agents"}
+FOLDER = {"trials": f"{HOME}/trials", "agents": f"{HOME}/agents", "mechanisms": f"{HOME}/mechanisms"}
 BUILDERS = {"html", "dirhtml"}
 LOGGER = logging.getLogger(__name__)
 Row = dict[str, str]
@@ -40,7 +41,14 @@ SETTINGS = [
     "neoadjuvant", "neoadjuvant and adjuvant", "adjuvant", "extended adjuvant", "post-neoadjuvant", "metastatic first line", "metastatic maintenance",
     "metastatic second line", "metastatic later line", "metastatic any line", "brain metastases", "several",
 ]  # fmt: skip
-UPPER_FIRST = {"trials": "Trials", "agents": "Drugs"}
+UPPER_FIRST = {"trials": "Trials", "agents": "Drugs", "mechanisms": "Mechanisms"}
+ORIGINS = {"de novo": "before treatment", "acquired": "under treatment", "both": "before and under treatment", "not known": "at a time that is not known"}
+#: Columns that hold other names of a record, and those whose words the search knows.
+NAMED = {"trials": ("aliases", "nct", "other_ids"), "agents": ("short_name", "brands", "aliases"), "mechanisms": ("aliases", "genes")}
+WORDS = {
+    "trials": ("population", "arms", "primary_endpoint", "setting", "status_note"), "agents": ("class", "targets", "format", "payload", "linker", "answers"),
+    "mechanisms": ("class", "kind", "summary"),
+}  # fmt: skip
 
 
 def records(table: str) -> dict[str, Row]:
@@ -60,8 +68,7 @@ def generated() -> list[str]:
 
 def names(table: str, row: Row) -> list[str]:
     """Every other name of a record: a search for one of them must find its page."""
-    columns = ("short_name", "brands", "aliases") if table == "agents" else ("aliases", "nct", "other_ids")
-    found = [name for column in columns for name in review.split(row[column])]
+    found = [name for column in NAMED[table] for name in review.split(row[column])]
     return [name for name in dict.fromkeys(found) if name != row["name"]]
 
 
@@ -301,10 +308,9 @@ def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
     if advice:
         cells = [[escape(f"{r['body']}, {r['date']}"), escape(sentence(r["population"])), escape(r["recommendation"]) + small(escape(r["note"])), escape(" / ".join(filter(None, (r["strength"], r["evidence_grade"])))), evidence(links, r)] for r in advice]
         yield "guidelines", "Guidelines that name it", table("Recommendations, in our own words", ["Body and date", "For whom", "Recommendation", "Strength", "Evidence"], cells)
-    mechanisms = {r["id"]: r["name"] for r in review.rows("mechanisms")}
     known = of("mechanism_agents", "agent", key)
     if known:
-        cells = [[escape(sentence(mechanisms.get(r["mechanism"], r["mechanism"]))), escape(r["relation"]), escape(r["finding"]) + small(escape(r["fate"]), escape(r["note"])), escape(r["design"]) + small("" if r["role"] == "not applicable" else escape(r["role"])), evidence(links, r)] for r in known]
+        cells = [[links.record("mechanisms", r["mechanism"]), escape(r["relation"]), escape(r["finding"]) + small(escape(r["fate"]), escape(r["note"])), escape(r["design"]) + small("" if r["role"] == "not applicable" else escape(r["role"])), evidence(links, r)] for r in known]
         yield "mechanisms", "Resistance and sensitivity", table("Mechanisms that were studied with this drug", ["Mechanism", "Relation", "Finding", "Study", "Evidence"], cells)
     variants = {r["id"]: r["name"] for r in review.rows("variants")}
     tried = of("variant_sensitivity", "agent", key)
@@ -316,14 +322,14 @@ def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
 # --- the page around the sections
 
 
-SECTIONS = {"trials": trial_page, "agents": agent_page}
+SECTIONS = {"trials": trial_page, "agents": agent_page}  # mechanisms.py adds its own
 
 
 def sources(links: Links) -> tuple[str, str, str]:
     """The last section: every source that the page rests on, with its address."""
     known = bibliography.references()
     items = []
-    for key in sorted(links.used, key=lambda key: (known[key].authors.strip("{").lower(), known[key].year)):
+    for key in sorted(links.used, key=lambda key: (known[key].authors.strip("{").lower(), str(known[key].year), key)):
         text = "".join(f'<a href="{escape(node["refuri"])}">{escape(node.astext())}</a>' if isinstance(node, nodes.reference) else escape(node.astext()) for node in bibliography.full(known[key]).children)
         items.append(f'<li id="source-{key}">{text}</li>')
     return "sources", "Sources", f'<ul class="reference-list">{"".join(items)}</ul>\n'
@@ -331,6 +337,8 @@ def sources(links: Links) -> tuple[str, str, str]:
 
 def lead(kind: str, row: Row) -> str:
     """One sentence that says what a record is; it serves as the page's description too."""
+    if kind == "mechanisms":
+        return f"{row['name']}: {row['kind']}, class {row['class']}; seen {ORIGINS[row['origin']]}."
     if kind == "agents":
         return f"{row['name']}: {row['class']}, targets {', '.join(review.split(row['targets']))}; stage: {row['stage']}."
     design = "randomised" if row["randomised"] == "true" else "single-group"
@@ -353,7 +361,8 @@ def build_page(builder, kind: str, key: str) -> dict:
     body += [f'<section id="{anchor}"><h2>{heading}</h2>\n{html}</section>\n' for anchor, heading, html in parts]
     entries = "".join(f'<li><a class="reference internal" href="#{anchor}">{heading}</a></li>' for anchor, heading, _ in parts)
     dates = [r[c] for r in every_row(kind, key) for c in ("checked_on", "second_checked_on") if r[c]]
-    description = f"{text} Its results, harms, licences and sources, each row with the date of its check."
+    holds = "findings, drugs affected, counter-strategies" if kind == "mechanisms" else "results, harms, licences"
+    description = f"{text} Its {holds} and sources, each row with the date of its check."
     context = {
         "title": title, "body": "".join([*body, "</section>\n"]), "metatags": metatags(builder, docname, sentence(row["name"]), description),
         "toc": f'<ul><li><a href="#">{title}</a><ul>{entries}</ul></li></ul>', "evidence_date": max(dates), "medical_note": True, "reviewed_by": pages.REVIEWED_BY,
@@ -368,6 +377,7 @@ def build_page(builder, kind: str, key: str) -> dict:
 def every_row(kind: str, key: str) -> list[Row]:
     """All verified rows that a record's page shows."""
     where = {"trials": {"trial_results": "trial", "adverse_events": "trial", "patient_reported": "trial", "approvals": "basis_trial"},
+             "mechanisms": {"mechanism_evidence": "mechanism", "mechanism_agents": "mechanism", "biomarkers": "mechanism"},
              "agents": {"approvals": "agent", "label_actions": "agent", "recommendations": "agents", "mechanism_agents": "agent", "variant_sensitivity": "agent"}}  # fmt: skip
     return [records(kind)[key], *(row for name, column in where[kind].items() for row in of(name, column, key))]
 
@@ -392,8 +402,7 @@ def index_entry(kind: str, key: str) -> nodes.document:
     top += nodes.title("", sentence(row["name"]))
     other = names(kind, row)
     top += addnodes.index(entries=[("single", name.replace(";", ","), "", "main", None) for name in [row["name"], *other]])
-    columns = ("population", "arms", "primary_endpoint", "setting", "status_note") if kind == "trials" else ("class", "targets", "format", "payload", "linker", "answers")
-    words = [", ".join(other), *(row[column].replace("|", ", ") for column in columns)]
+    words = [", ".join(other), *(row[column].replace("|", ", ") for column in WORDS[kind])]
     words += [records("agents")[agent]["name"] for agent in review.split(row.get("agents", "")) if agent in records("agents")]
     top += nodes.paragraph("", ". ".join(filter(None, words)))
     document += top
@@ -452,9 +461,9 @@ def list_agents(links: Links, kind: str) -> str:
     return table(f"Drugs of the class: {kind}", ["Drug", "Targets", "Format", "Stage", "Trials"], cells, shown=False)
 
 
-def list_intervals(links: Links, _: str) -> str:
+def list_intervals(links: Links, part: str) -> str:
     counts = Counter((claim.table, next((row["analysis"] for row in [records(claim.table)[claim.id]] if "analysis" in row), "")) for claim in review.claims())
-    cells = [[escape(tables.resource(name)["title"] + (f", {kind} analysis" if kind else "")), f"{months} months", str(counts[name, kind]), escape(sentence(reason))] for (name, kind), (months, reason) in review.INTERVALS.items()]
+    cells = [[escape(tables.resource(name)["title"] + (f", {kind} analysis" if kind else "")), f"{months} months", str(counts[name, kind]), escape(sentence(reason))] for (name, kind), (months, reason) in review.INTERVALS.items() if (name in BIOLOGY) == (part == "biology")]
     return table("How often a claim is looked at again", ["Kind of claim", "Every", "Claims", "Reason"], cells)
 
 
@@ -472,7 +481,7 @@ def list_claims(links: Links, name: str) -> str:
     for claim in chosen:
         subject = claim.trial if by_trial else tuple(claim.agents)
         if subject != last:
-            words = links.record("trials", claim.trial) + (f" ({links.agents(claim.agents)})" if claim.agents else "") if by_trial else links.agents(claim.agents) or "No drug named"
+            words = links.record("trials", claim.trial) + (f" ({links.agents(claim.agents)})" if claim.agents else "") if by_trial else links.agents(claim.agents) or "No single drug"
             out.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{words}</th></tr>')
             last = subject
         text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else escape(sentence(claim.text))
@@ -482,13 +491,16 @@ def list_claims(links: Links, name: str) -> str:
 
 
 def card(links: Links, name: str) -> str:
-    """What a reader should know of a table before using it."""
+    """What a reader should know of a table, or a network's rules, before using it."""
+    if name in tables.models():
+        return model_card(links, name)
     spec = tables.resource(name)
     path = tables.package_root() / spec["path"]
     frame, package = her2.load(name, unverified=True), tables.descriptor()
     unverified = int((frame["verification"] == "unverified").sum()) if "verification" in frame else 0
     pairs = [("Holds", escape(spec["description"])), ("Made", escape(spec["made"])), ("Limits", escape(spec["limits"]))]
     pairs.append(("Licence", ", ".join(f'<a href="{item["path"]}">{escape(item["title"])}</a>' for item in package["licenses"])))
+    pairs.append(("Reused", reused(spec)))
     pairs.append(("Rows", f"{len(frame):,}" + (f", of which {unverified} unverified and kept from chapters" if unverified else "") + f"; {path.stat().st_size / 1000:,.0f} kB in {escape(spec['path'])}"))
     pairs.append(("Used by", users(links, name)))
     if "second_checked_on" in frame and len(frame):
@@ -506,6 +518,12 @@ def card(links: Links, name: str) -> str:
         rules += [f"at {word} {limits[key]:g}" for key, word in (("minimum", "least"), ("maximum", "most")) if key in limits]
         cells.append([f"<code>{field['name']}</code>", kind.replace("one of several", "several"), escape(field.get("unit", "")), escape(field.get("description", "")), escape("; ".join(filter(None, rules)))])
     return facts(pairs) + f'<details class="evidence-columns"><summary>Columns of {escape(name)}</summary>' + table(f"Columns of {name}", ["Column", "Type", "Unit", "Meaning", "Rules"], cells, shown=False) + "</details>\n"
+
+
+def reused(spec: dict) -> str:
+    """Whose tables were drawn on in substance, under which licence; every other row is a fact with its citation."""
+    parts = [f"{item['source']} ({item['licence']}): {item['what']}" for item in spec.get("reused", [])]
+    return escape("; ".join(parts) or "No table in substance: single facts, each with its citation")
 
 
 def disagreement(second: dict | None) -> str:
@@ -526,11 +544,13 @@ def users(links: Links, name: str) -> str:
         head = pages.chapter_head(Path(links._builder.env.doc2path(docname)))
         if name in head.get("tables", []):
             found.append(f'<a href="{links.page(docname)}">{escape(head["title"])}</a>' if links.page(docname) else escape(head["title"]))
-    made = {"references": "bibliography", "glossary": "glossary"}.get(name)
+    made = {"references": "bibliography", "glossary": "glossary", "genes": "genes", "cell_lines": "cell-lines", "cell_line_findings": "cell-lines", "reviews": "coverage"}.get(name)
     if made:
-        found.append(f'<a href="{links.page(f"{HOME}/{made}")}">{made.capitalize()}</a>')
+        found.append(f'<a href="{links.page(f"{HOME}/{made}")}">{made.replace("-", " ").capitalize()}</a>')
     if name in {"trials", "agents", "trial_results", "approvals", "adverse_events", "label_actions", "recommendations", "patient_reported", "mechanism_agents", "variant_sensitivity"}:
         found.append("pages of trials and drugs")
+    if name in {"mechanisms", "mechanism_evidence", "mechanism_agents", "biomarkers", "genes", "reviews"}:
+        found.append("pages of mechanisms")
     return ", ".join(found) or "no chapter yet"
 
 
@@ -580,8 +600,22 @@ class AgentList(Listing):
         return [(kind, f"{sentence(kind)} ({counts[kind]})") for kind in order if counts[kind]]
 
 
+def model_card(links: Links, name: str) -> str:
+    """What a reader should know of a network's rules before using them."""
+    spec = tables.models()[name]
+    rules = network.load(name)
+    inputs = [node for node, rule in rules.items() if rule == node]
+    tried = sum(row["network"] == name for row in review.rows("network_conditions"))
+    pairs = [
+        ("Holds", escape(spec["description"])), ("Source", links.source(spec["reference"], here=False)), ("Nodes", f"{len(rules)}; input: {escape(', '.join(inputs))}"),
+        ("Tested", f"all stable states under {tried} published conditions are reproduced whole, and each rule equals that of an independent copy of the authors' model on every input"),
+        ("Limits", "A statement about a model: a node that is on here need not be on in a tumour."), ("File", f"<code>{escape(spec['path'])}</code>"),
+    ]  # fmt: skip
+    return facts(pairs)
+
+
 class DataCards(Listing):
-    """``{data-cards}``: one card a table of the data package."""
+    """``{data-cards}``: one card a table of the data package, and one a network."""
 
     kind = "card"
 
@@ -589,24 +623,32 @@ class DataCards(Listing):
         for docname in self.env.found_docs:
             if (path := Path(self.env.doc2path(docname))).suffix == ".ipynb":
                 self.env.note_dependency(str(path))
-        return [(name, tables.resource(name)["title"]) for name in tables.table_names()]
+        return [(name, tables.resource(name)["title"]) for name in tables.table_names()] + [(name, spec["title"]) for name, spec in tables.models().items()]
+
+
+#: Claims from laboratories and markers have a register page of their own.
+BIOLOGY = {"mechanism_agents", "mechanism_evidence", "biomarkers", "variant_sensitivity", "cell_line_findings", "pharmacokinetics"}
 
 
 class Register(Listing):
-    """``{evidence-register}``: every claim about a drug, by table."""
+    """``{evidence-register} clinic`` or ``biology``: every claim about a drug, by table."""
 
     kind = "claims"
+    required_arguments = 1
 
     def groups(self):
-        counts = Counter(claim.table for claim in review.claims())
+        part = directives.choice(self.arguments[0], ("clinic", "biology"))
+        counts = Counter(claim.table for claim in review.claims() if (claim.table in BIOLOGY) == (part == "biology"))
         return [(name, f"{tables.resource(name)['title']} ({count})") for name, count in counts.items()]
 
 
 class Intervals(SphinxDirective):
-    """``{review-intervals}``: how soon a claim is looked at again, and why."""
+    """``{review-intervals} clinic`` or ``biology``: how soon a claim is looked at again, and why."""
+
+    required_arguments = 1
 
     def run(self):
-        return [listing(kind="intervals", key="")]
+        return [listing(kind="intervals", key=directives.choice(self.arguments[0], ("clinic", "biology")))]
 
 
 # --- roles

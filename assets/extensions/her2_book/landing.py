@@ -4,7 +4,7 @@ import her2
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-COUNTED = {"trials": "trials", "trial_results": "results", "adverse_events": "counts of harm", "agents": "drugs and candidates", "approvals": "approvals", "references": "sources"}
+COUNTED = {"trials": "trials", "trial_results": "results", "adverse_events": "counts of harm", "agents": "drugs and candidates", "approvals": "approvals", "mechanisms": "mechanisms", "mechanism_evidence": "findings on them", "references": "sources"}
 
 
 def second_check() -> dict[str, int]:

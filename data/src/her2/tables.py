@@ -42,12 +42,17 @@ def descriptor(root: Path | None = None) -> dict:
 
 def table_names() -> list[str]:
     """Names of the tables, in the order of the data package."""
-    return [resource["name"] for resource in descriptor()["resources"]]
+    return [resource["name"] for resource in descriptor()["resources"] if "schema" in resource]
+
+
+def models() -> dict[str, dict]:
+    """Descriptors of the files of rules (networks), by name: resources of the package that are no tables."""
+    return {resource["name"]: resource for resource in descriptor()["resources"] if "schema" not in resource}
 
 
 def resource(name: str, root: Path | None = None) -> dict:
     """Descriptor of one table: title, limits, fields with types and units, keys."""
-    resources = {r["name"]: r for r in descriptor(root)["resources"]}
+    resources = {r["name"]: r for r in descriptor(root)["resources"] if "schema" in r}
     if name not in resources:
         raise DataError(_unknown("table", name, list(resources)))
     return resources[name]

@@ -69,8 +69,8 @@ Found = Iterator[tuple[str, str]]  # column, rule
 
 
 def effect_column(row: Row) -> str:
-    """Column that holds the effect of a row: ratios of hazards have one of their own."""
-    return "hazard_ratio" if row["effect_measure"] == "hazard ratio" else "effect"
+    """Column that holds the effect of a row: in results of trials, ratios of hazards have one of their own."""
+    return "hazard_ratio" if row["effect_measure"] == "hazard ratio" and "hazard_ratio" in row else "effect"
 
 
 def effect_stands_where_it_belongs(row: Row) -> Found:
@@ -127,7 +127,7 @@ def interval_agrees_with_p(row: Row) -> Found:
     """The p value that the interval implies (Altman and Bland 2011, BMJ 343:d2304) is near the printed one."""
     bottom, top, mid, p = (_number(row, c) for c in ("ci_low", "ci_high", effect_column(row), "p_value"))
     level = _level(row, "ci_level")
-    if None in (bottom, top, mid, p, level) or bottom >= top or row["ni_margin"]:
+    if None in (bottom, top, mid, p, level) or bottom >= top or row.get("ni_margin"):
         return
     logs = row["effect_measure"] in LOG_SCALE
     if logs and min(bottom, mid) <= 0:
@@ -135,7 +135,7 @@ def interval_agrees_with_p(row: Row) -> Found:
     scale = math.log if logs else float
     error = (scale(top) - scale(bottom)) / 2 / NormalDist().inv_cdf(0.5 + level / 200)
     null = 1.0 if logs else 0.0
-    sides = 1 if row["p_sides"] == "1" else 2
+    sides = 1 if row.get("p_sides") == "1" else 2
     if sides == 1:
         expected = NormalDist().cdf((scale(mid) - scale(null)) / error) if logs else 1 - NormalDist().cdf(mid / error)
     else:
@@ -441,7 +441,7 @@ def decided_before_read(row: Row) -> Found:
     """A licence is granted before it is read of, and its status read in between."""
     if row["date"][:10] > row["checked_on"]:
         yield "date", f"after the check on {row['checked_on']}"
-    if row["status_on"] and not row["date"] <= row["status_on"] <= row["checked_on"]:
+    if row["status_on"] and not row["date"] <= row["status_on"] <= max(row["checked_on"], row["second_checked_on"]):
         yield "status_on", "lies between the decision and the check"
 
 
@@ -471,6 +471,105 @@ def parts_fit_class(row: Row) -> Found:
         yield "dar", "between 1 and 8 for every conjugate so far"
 
 
+def effect_is_whole(row: Row) -> Found:
+    """An effect has its measure and lies in its interval, which names its level; a p value has its operator; percentages are such."""
+    measured = row["effect_measure"] not in {"", "none"}
+    if measured != bool(row["effect"]):
+        yield "effect", f"{row['effect'] or 'empty'!r} though effect_measure is {row['effect_measure']!r}"
+    mid, low, high = (_number(row, c) for c in ("effect", "ci_low", "ci_high"))
+    if (low is not None and mid is not None and mid < low) or (high is not None and mid is not None and mid > high):
+        yield "effect", f"outside its interval {row['ci_low']} to {row['ci_high']}"
+    if bool(row["ci_low"] or row["ci_high"]) != bool(row["ci_level"]):
+        yield "ci_level", "an interval and its level go together"
+    if bool(row["p_operator"]) != bool(row["p_value"]):
+        yield "p_value", "p_operator and p_value are given together or not at all"
+    values = [value for value in (_number(row, c) for c in ("value_with", "value_without")) if value is not None]
+    if values and not row["unit"]:
+        yield "unit", "a value needs its unit"
+    if row["unit"] == "%" and any(not 0 <= value <= 100 for value in values):
+        yield "value_with", "a percentage lies between 0 and 100"
+
+
+def role_fits_design(row: Row) -> Found:
+    """Prediction needs patients who were treated and others who were not; cells have neither prognosis nor prediction."""
+    if row["level"] == "preclinical" and row["role"] not in {"not applicable", "untested"}:
+        yield "role", f"{row['role']!r} though the level is 'preclinical'"
+    if "predictive" in row["role"] and row["design"] in {"single-arm trial", "case series", "case report", "cohort"}:
+        yield "role", f"a {row['design']} cannot tell prediction from prognosis"
+
+
+LABORATORY = {"xenograft", "cell line", "biochemistry", "computation"}
+
+
+def design_fits_level(row: Row) -> Found:
+    """What was found in cells, animals or by computation is preclinical; what was found in patients is not."""
+    if (row["design"] in LABORATORY) != (row["level"] == "preclinical"):
+        yield "level", f"{row['level']!r} though the design is {row['design']!r}"
+
+
+def answers_have_a_fate(row: Row) -> Found:
+    """A counter-strategy says what became of it; what was merely observed has no fate."""
+    if (row["relation"] == "counter-strategy") != bool(row["fate"]):
+        yield "fate", f"{row['fate'] or 'empty'!r} though the relation is {row['relation']!r}"
+
+
+def key_is_the_symbol(row: Row) -> Found:
+    """The key of a gene is its symbol."""
+    if row["id"] != row["symbol"].lower():
+        yield "id", f"not the symbol {row['symbol']!r} in small letters"
+
+
+def residue_is_that_of_the_name(row: Row) -> Found:
+    """The residue is a number of the HGVS name: insertions have several."""
+    numbers = re.findall(r"\d+", row["hgvs"])
+    if numbers and row["residue"] and row["residue"] not in numbers:
+        yield "residue", f"not that of {row['hgvs']!r}"
+
+
+#: What may be said of each property; other properties are free text.
+STATES = {
+    "ER": {"positive", "negative", "low"}, "PR": {"positive", "negative", "low"}, "trastuzumab": {"sensitive", "intermediate", "resistant"},
+    "lapatinib": {"sensitive", "intermediate", "resistant"}, "other drug": {"sensitive", "intermediate", "resistant"},
+}  # fmt: skip
+
+
+def state_fits_property(row: Row) -> Found:
+    """Receptors are positive or negative, responses sensitive, intermediate or resistant; a drug is named where none is implied."""
+    if row["property"] in STATES and row["state"] not in STATES[row["property"]]:
+        yield "state", f"one of {', '.join(sorted(STATES[row['property']]))} is expected for {row['property']!r}"
+    if (row["property"] == "other drug") != bool(row["agent"]):
+        yield "agent", f"{row['agent'] or 'empty'!r} though the property is {row['property']!r}"
+    if bool(row["value"]) != bool(row["unit"]):
+        yield "unit", "a value and its unit go together"
+
+
+#: Parts of the unit that a parameter must have.
+UNITS = {
+    "clearance": ("/d", "/h", "/min", "/day"), "central volume": ("L", "mL"), "peripheral volume": ("L", "mL"), "volume of distribution": ("L", "mL"),
+    "half-life": ("day", "hour", "h", "d", "week"), "bioavailability": ("%", "fraction", "ratio"), "intercompartmental clearance": ("/d", "/h", "/min", "/day"),
+}  # fmt: skip
+
+
+def unit_fits_parameter(row: Row) -> Found:
+    """A clearance is a volume in a time, a volume is one, a half-life is a time; and none is negative."""
+    wanted = UNITS.get(row["parameter"])
+    if wanted and not any(part in row["unit"] for part in wanted):
+        yield "unit", f"not one of a {row['parameter']}"
+    value = _number(row, "value")
+    if value is not None and value <= 0 and row["parameter"] not in {"covariate effect", "other"}:
+        yield "value", "above 0"
+
+
+def comparison_is_whole(row: Row) -> Found:
+    """An effect has its measure, its comparison group, and lies in its interval."""
+    measured = row["effect_measure"] not in {"", "none"}
+    if measured != bool(row["effect"]) or (measured and not row["comparison"]):
+        yield "effect", "an effect, its measure and its comparison group go together"
+    mid, low, high = (_number(row, c) for c in ("effect", "effect_low", "effect_high"))
+    if None not in (mid, low, high) and not low <= mid <= high:
+        yield "effect", f"outside its interval {row['effect_low']} to {row['effect_high']}"
+
+
 ROW_RULES: dict[str, list[Callable[[Row], Found]]] = {
     "trial_results": [
         effect_stands_where_it_belongs, intervals_hold_their_estimates, interval_is_centred, interval_agrees_with_p, interval_fits_events,
@@ -484,7 +583,14 @@ ROW_RULES: dict[str, list[Callable[[Row], Found]]] = {
     "agents": [parts_fit_class, checked_in_order],
     "approvals": [jurisdiction_fits_agency, decided_before_read, key_says_agent_agency_date, checked_in_order],
     "adverse_events": [percent_fits_counts, role_fits_level, checked_in_order],
-    "mechanisms": [checked_in_order], "glossary": [checked_in_order],
+    "mechanism_evidence": [effect_is_whole, interval_is_centred, interval_agrees_with_p, role_fits_design, design_fits_level, checked_in_order],
+    "biomarkers": [effect_is_whole, interval_is_centred, interval_agrees_with_p, role_fits_design, design_fits_level, checked_in_order],
+    "mechanism_agents": [answers_have_a_fate, role_fits_design, design_fits_level, checked_in_order],
+    "variants": [residue_is_that_of_the_name, checked_in_order], "variant_sensitivity": [checked_in_order],
+    "genes": [key_is_the_symbol, checked_in_order], "cell_line_findings": [state_fits_property, checked_in_order],
+    "pharmacokinetics": [interval_holds_value, unit_fits_parameter, checked_in_order],
+    "epidemiology": [interval_holds_value, comparison_is_whole, checked_in_order],
+    **{name: [checked_in_order] for name in ("mechanisms", "glossary", "signalling", "cell_lines", "network_conditions", "label_actions", "recommendations", "patient_reported", "receptor_domains", "receptor_forms", "reviews")},
 }  # fmt: skip
 
 
@@ -656,7 +762,7 @@ def dates_exist(rows: Rows) -> Iterator[Place]:
 
 def checks_come_in_company(rows: Rows) -> Iterator[Place]:
     """A day of checking on which nothing else was read, not even the source, is a slip of the pen."""
-    columns = ("checked_on", "second_checked_on", "status_on")
+    columns = ("checked_on", "second_checked_on")
     days = Counter(row[c] for content in rows.values() for _, row in content for c in columns if row.get(c))
     for name, content in rows.items():
         for line, row in content:
@@ -806,11 +912,69 @@ def approvals_fit_agent_and_trial(rows: Rows) -> Iterator[Place]:
                 yield "approvals", line, row, "reference", f"does not name {row['agent']!r}"
 
 
+def genes_have_their_symbols(rows: Rows) -> Iterator[Place]:
+    """A gene that a mechanism names stands under its approved symbol, never under an older or a protein's name."""
+    known = {row["symbol"] for _, row in rows["genes"]}
+    other = {alias: row["symbol"] for _, row in rows["genes"] for alias in _split(row["aliases"])}
+    for line, row in rows["mechanisms"]:
+        for symbol in _split(row["genes"]):
+            if symbol not in known and symbol in other:
+                yield "mechanisms", line, row, "genes", f"{symbol!r} is approved as {other[symbol]!r}"
+            elif not re.fullmatch(r"[A-Z][A-Z0-9-]*(?:orf[0-9]+)?", symbol):
+                yield "mechanisms", line, row, "genes", f"{symbol!r} is no gene symbol"
+
+
+def lists_hold_known_keys(rows: Rows) -> Iterator[Place]:
+    """Cells that list several keys list known ones: reviews, classes of mechanism, lines of one donor."""
+    known = {
+        "named_in": {row["label"] for _, row in rows["reviews"]}, "answers": {row["class"] for _, row in rows["mechanisms"]},
+        "same_donor": {row["id"] for _, row in rows["cell_lines"]},
+    }  # fmt: skip
+    for name, column in (("mechanisms", "named_in"), ("agents", "named_in"), ("agents", "answers"), ("cell_lines", "same_donor")):
+        for line, row in rows[name]:
+            for key in _split(row[column]):
+                if key not in known[column]:
+                    yield name, line, row, column, f"{key!r} is not known"
+
+
+def variant_lies_in_its_domain(rows: Rows) -> Iterator[Place]:
+    """A variant's residue lies between the ends of its domain, where the domains table has them."""
+    ends = {row["name"]: (_number(row, "first_residue"), _number(row, "last_residue")) for _, row in rows["receptor_domains"]}
+    outer = next((pair for name, pair in ends.items() if "extracellular" in name.lower() or "outer" in name.lower()), (None, None))
+    for line, row in rows["variants"]:
+        first, last = ends.get(row["domain"]) or next((pair for name, pair in ends.items() if row["domain"] in name.lower()), (None, None))
+        if row["domain"].startswith("domain "):
+            first, last = outer
+        residue = _number(row, "residue")
+        if None not in (first, last, residue) and not first <= residue <= last:
+            yield "variants", line, row, "domain", f"residue {residue:g} is not between {first:g} and {last:g}"
+
+
+def conditions_name_known_nodes(rows: Rows) -> Iterator[Place]:
+    """Published conditions speak of nodes that the network has, and hold off none that is on."""
+    for line, row in rows["network_conditions"]:
+        off = set(_split(row["nodes_off"]))
+        for state in row["stable_states"].split("|"):
+            if off & set(state.split()):
+                yield "network_conditions", line, row, "stable_states", f"{', '.join(sorted(off & set(state.split())))} is on though it is held off"
+
+
+def figure_stands_once(rows: Rows) -> Iterator[Place]:
+    """A marker's figure stands in one table: the same source, endpoint and effect are not entered twice."""
+    def key(row: Row) -> tuple:
+        return tuple(row[c] for c in ("reference", "effect_measure", "effect", "ci_low", "ci_high", "value_with", "value_without"))
+
+    seen = {key(row) for _, row in rows["mechanism_evidence"] if row["effect"] or row["value_with"]}
+    for line, row in rows["biomarkers"]:
+        if (row["effect"] or row["value_with"]) and key(row) in seen:
+            yield "biomarkers", line, row, "effect", "the same figure of the same source stands in mechanism_evidence"
+
+
 CROSS_RULES: list[Callable[[Rows], Iterator[Place]]] = [
     arms_within_trial, level_of_result_fits_trial, references_are_used, key_begins_with_trial, key_is_made_of_name, key_is_spelt, year_in_key_fits,
     data_cuts_agree, dates_exist, checks_come_in_company, source_serves_one_trial, source_speaks_of_trial, registered_before_published,
     survival_outlasts_progression, sizes_agree, harms_agree, agents_are_known_and_named,
-    approvals_fit_agent_and_trial,
+    approvals_fit_agent_and_trial, genes_have_their_symbols, lists_hold_known_keys, variant_lies_in_its_domain, conditions_name_known_nodes, figure_stands_once,
 ]  # fmt: skip
 
 
@@ -821,7 +985,7 @@ def _rows(path: Path) -> list[tuple[int, Row]]:
 
 def read(root: Path) -> Rows:
     """All tables as text, with the line of each row; a missing file is an empty table."""
-    paths = {entry["name"]: root / entry["path"] for entry in tables.descriptor(root)["resources"]}
+    paths = {entry["name"]: root / entry["path"] for entry in tables.descriptor(root)["resources"] if "schema" in entry}
     return {name: _rows(path) if path.is_file() else [] for name, path in paths.items()}
 
 
