@@ -4,7 +4,6 @@ sphinxcontrib-bibtex would need a copy of the table and gives one list a book: a
 with lists of their own is a duplicate to it, and its footnotes are not those of MyST.
 """
 
-import re
 from difflib import get_close_matches
 from functools import cache
 
@@ -31,15 +30,30 @@ def address(row) -> str:
     return next((start + value for column, start in known.items() if isinstance(value := getattr(row, column), str)), "")
 
 
-def short(row) -> str:
-    """Author and year as a text cites them: 'Wolff et al., 2018'; the title's first words where no author was read."""
-    # Keys of one author and year end in a letter: press2016, press2016b.
-    year = "year not read" if pd.isna(row.year) else f"{row.year}{re.search(r'(?<=[0-9]{4})[b-z]?$|$', row.id)[0]}"
+def _plain(row) -> tuple[str, str]:
+    """Names, or the title's first words where no author was read; and the year."""
+    year = "year not read" if pd.isna(row.year) else str(row.year)
     if row.authors == UNREAD:
-        return f"“{' '.join(row.title.strip('[]').split()[:4])} …”, {year}"
+        return f"“{' '.join(row.title.strip('[]').split()[:4])} …”", year
     names = [name.strip("{} ").split(",")[0] for name in row.authors.split(" and ") if name != "others"]
     many = "and others" in row.authors or len(names) > 2
-    return f"{names[0]}{' et al.' if many else ' and ' + names[1] if len(names) == 2 else ''}, {year}"
+    return f"{names[0]}{' et al.' if many else ' and ' + names[1] if len(names) == 2 else ''}", year
+
+
+@cache
+def _letters() -> dict[str, str]:
+    """A letter for each source whose authors and year are those of another: 2012a, 2012b, in the order of their keys."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for key, row in sorted(references().items()):
+        groups.setdefault(_plain(row), []).append(key)
+    return {key: chr(ord("a") + place) for keys in groups.values() if len(keys) > 1 for place, key in enumerate(keys)}
+
+
+def short(row) -> str:
+    """Author and year as a text cites them: 'Wolff et al., 2018'; the title's first words where no author was read."""
+    name, year = _plain(row)
+    letter = _letters().get(row.id, "")
+    return f"{name}, {year}{(' ' if letter and not year.isdigit() else '') + letter}"
 
 
 def full(row) -> nodes.paragraph:

@@ -6,10 +6,12 @@ that an alias or a brand name finds it. Hundreds of source files would stand in 
 contents and be read, parsed and stored on each build; these cost a few seconds.
 """
 
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -44,10 +46,16 @@ SETTINGS = [
 UPPER_FIRST = {"trials": "Trials", "agents": "Drugs", "mechanisms": "Mechanisms"}
 ORIGINS = {"de novo": "before treatment", "acquired": "under treatment", "both": "before and under treatment", "not known": "at a time that is not known"}
 #: Columns that hold other names of a record, and those whose words the search knows.
-NAMED = {"trials": ("aliases", "nct", "other_ids"), "agents": ("short_name", "brands", "aliases"), "mechanisms": ("aliases", "genes")}
+NAMED = {"trials": ("aliases", "nct", "other_ids"), "agents": ("short_name", "brands", "aliases"), "mechanisms": ("aliases",)}
 WORDS = {
     "trials": ("population", "arms", "primary_endpoint", "setting", "status_note"), "agents": ("class", "targets", "format", "payload", "linker", "answers"),
-    "mechanisms": ("class", "kind", "summary"),
+    "mechanisms": ("class", "kind", "genes", "summary"),
+}
+#: Words of the rows below a record that the search knows: table, column that names the record, columns of words.
+DEEPER = {
+    "trials": [("trial_results", "trial", ("endpoint",)), ("adverse_events", "trial", ("event",))],
+    "agents": [("label_actions", "agent", ("finding", "action")), ("mechanism_agents", "agent", ("finding", "fate"))],
+    "mechanisms": [("mechanism_evidence", "mechanism", ("finding", "setting", "treatment")), ("mechanism_agents", "mechanism", ("finding", "fate", "agent")), ("biomarkers", "mechanism", ("marker", "finding"))],
 }  # fmt: skip
 
 
@@ -92,6 +100,19 @@ def sentence(text: str) -> str:
 
 # --- markup
 
+TOKEN = re.compile(r"(?<![\w/.&-])[A-Za-z0-9][\w-]*[A-Za-z0-9](?![\w/-])")
+
+
+@cache
+def lexicon() -> dict[str, tuple[str, str]]:
+    """Words in texts of the tables that name a record: keys of sources, names and registry numbers of trials, S1 to S5."""
+    found = {key: ("source", key) for key in bibliography.references() if re.search(r"\d{4}|-", key)}
+    for key, row in records("trials").items():
+        for name in [row["name"], *names("trials", row)]:
+            if re.fullmatch(r"[A-Z][A-Za-z]*[A-Z0-9][\w-]*[A-Za-z0-9]", name) and len(name) > 3:
+                found.setdefault(name, ("trials", key))
+    return found | {row["label"]: ("source", row["reference"]) for row in review.rows("reviews")}
+
 
 class Links:
     """Addresses as one page sees them; where a builder has no such pages, the words stay without link."""
@@ -110,6 +131,30 @@ class Links:
         words = escape(text or (row["name"] if row else f"{unverified_names(table).get(key, key)} (not verified)"))
         href = self.page(f"{FOLDER[table]}/{key}", anchor) if row else ""
         return f'<a href="{href}">{words}</a>' if href else words
+
+    def gene(self, symbol: str) -> str:
+        """A gene's symbol, linked to its line in the list of genes where it has one."""
+        known = symbol in {row["symbol"] for row in review.rows("genes")}
+        href = self.page(f"{HOME}/genes", f"gene-{symbol.lower()}") if known else ""
+        return f'<a href="{href}">{escape(symbol)}</a>' if href else escape(symbol)
+
+    def group(self, name: str) -> str:
+        """A class of mechanisms, linked to its section in the list of mechanisms."""
+        href = self.page(f"{HOME}/mechanisms", nodes.make_id(f"mechanisms-{name}"))
+        return f'<a href="{href}">{escape(name)}</a>' if href else escape(name)
+
+    def prose(self, text: str) -> str:
+        """Words of a table for readers: keys of sources become author and year; trials and the five reviews, links."""
+        seen: set[str] = set()
+
+        def replace(found: re.Match) -> str:
+            kind, key = lexicon().get(found[0], ("", ""))
+            if not kind or (kind == "trials" and (key in seen or self._docname.endswith(f"/trials/{key}"))):
+                return found[0]
+            seen.add(key)
+            return self.record("trials", key, found[0]) if kind == "trials" else self.source(key)
+
+        return TOKEN.sub(replace, escape(text))
 
     def agents(self, keys: str | list[str]) -> str:
         return ", ".join(self.record("agents", key) for key in (review.split(keys) if isinstance(keys, str) else keys))
@@ -142,7 +187,7 @@ def table(caption: str, head: list[str], rows: list[list[str]], ids: list[str] |
 
 def facts(pairs: list[tuple[str, str]]) -> str:
     """A list of named facts; empty ones are left out."""
-    return '<dl class="evidence-facts">' + "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in pairs if text) + "</dl>\n"
+    return '<dl class="evidence-facts">' + "\n".join(f"<dt>{name}</dt> <dd>{text}</dd>" for name, text in pairs if text) + "</dl>\n"
 
 
 def small(*parts: str) -> str:
@@ -151,9 +196,9 @@ def small(*parts: str) -> str:
 
 
 def checked(row: Row) -> str:
-    """When a row was read, and whether someone read it again."""
+    """When a row was read, and whether a second person has read it too."""
     again = row["second_checked_on"]
-    return f"Read on {row['checked_on']}" + (f", again on {again}" if again else "; not yet read by a second person")
+    return f"Read twice, on <time>{row['checked_on']}</time> and <time>{again}</time>" if again else f"Read once, on <time>{row['checked_on']}</time>"
 
 
 def evidence(links: Links, row: Row) -> str:
@@ -183,7 +228,7 @@ def trial_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
         ("Status", escape(row["status"]) + (f": {escape(row['status_note'])}" if row["status_note"] else "")),
         ("Drugs under test", links.agents(row["agents"])),
         ("Registry", registry),
-        ("Note", escape(row["note"])),
+        ("Note", links.prose(row["note"])),
         ("Evidence", evidence(links, row)),
     ]
     yield "design", "Design", facts(pairs)
@@ -203,13 +248,14 @@ def results_section(links: Links, rows: list[Row], unverified: int) -> Iterator[
     for row in rows:
         cuts[row["data_cut"]].append(row)
     out = []
+    rank = ["primary", "final", "interim", "descriptive"]
     for cut in sorted(cuts, key=lambda cut: cut or "9"):
+        cuts[cut].sort(key=lambda row: (rank.index(row["analysis"]), row["endpoint_family"] != "OS", row["id"]))
         caption = f"Results at the data cut of {cut}" if cut else "Results whose source names no data cut"
         out.append(table(caption, ["Endpoint and population", "Arms", "Comparison", "How it was judged", "Evidence"], [result_cells(links, row) for row in cuts[cut]], [row["id"] for row in cuts[cut]], kind="results"))
     if unverified:
         out.append(f"<p>{unverified} more results could not be verified and are left out.</p>\n".replace("1 more results", "One more result"))
-    if out:
-        yield "results", "Results", "".join(out)
+    yield "results", "Results", "".join(out) or "<p>No result of this trial was read.</p>\n"
 
 
 def result_cells(links: Links, row: Row) -> list[str]:
@@ -226,7 +272,7 @@ def result_cells(links: Links, row: Row) -> list[str]:
     follow = f"median follow-up {row['median_followup']} months" if row["median_followup"] else ""
     judged = f"{row['analysis']} analysis"
     return [
-        escape(sentence(row["endpoint"])) + small(statistic, escape(sentence(row["population"])), escape(row["note"])),
+        escape(sentence(row["endpoint"])) + small(statistic, escape(sentence(row["population"])), links.prose(row["note"])),
         arms + small(levels),
         escape(review.effect(row)) + small(escape(margin), {"met": "prespecified boundary met", "not met": "prespecified boundary not met"}.get(row["significance_met"], "no prespecified test")),
         escape(sentence(row["assessor"]) if row["assessor"] not in {"not stated", "not applicable"} else f"Assessor {row['assessor']}") + small(judged, follow),
@@ -243,7 +289,7 @@ def harms_section(links: Links, rows: list[Row], unverified: int) -> Iterator[tu
         judged = "" if row["attribution"] == "not stated" else row["attribution"]
         cut = f"cut {row['data_cut']}" if row["data_cut"] else ""
         cells.append([
-            escape(sentence(row["event"])) + small(escape(row["note"])), escape(grade), escape(row["arm"]), f"{row['percent']}%" + small(count),
+            escape(sentence(row["event"])) + small(links.prose(row["note"])), escape(grade), escape(row["arm"]), f"{row['percent']}%" + small(count),
             "; ".join(filter(None, (judged, "adjudicated" if row["adjudicated"] == "true" else "", cut))), evidence(links, row),
         ])  # fmt: skip
     out = table("Harms by event, grade and arm", ["Event", "Grade", "Arm", "Patients", "Counted", "Evidence"], cells) if cells else ""
@@ -257,10 +303,10 @@ def reported_cells(links: Links, row: Row) -> list[str]:
     arms = escape(row["experimental_arm"]) + (f'<span class="against">against</span>{escape(row["control_arm"])}' if row["control_arm"] else "")
     figures = review.arms(row)
     return [
-        escape(row["instrument"]) + small(escape(sentence(row["endpoint"])), escape(row["note"])),
+        escape(row["instrument"]) + small(escape(sentence(row["endpoint"])), links.prose(row["note"])),
         arms + small(escape(row["population"])),
         escape(figures) + small(escape(review.effect(row))),
-        escape(row["finding"]),
+        links.prose(row["finding"]),
         evidence(links, row),
     ]
 
@@ -270,7 +316,7 @@ def approval_cells(links: Links, row: Row) -> list[str]:
     state = f"{row['status']}{' on ' + row['status_on'] if row['status_on'] else ''}"
     return [
         escape(f"{row['agency']}, {row['date']}") + small(escape(row["jurisdiction"]), escape(row["type"]), escape(row["brand"])),
-        escape(sentence(row["indication"])) + small(escape(row["note"])),
+        escape(sentence(row["indication"])) + small(links.prose(row["note"])),
         escape(sentence(state)) + small(escape(warning)),
         evidence(links, row),
     ]
@@ -283,11 +329,11 @@ def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
     """Sections of a drug's page: anchor, title, HTML."""
     row = records("agents")[key]
     pairs = [
-        ("Class", escape(row["class"])), ("Targets", escape(", ".join(review.split(row["targets"])))), ("Epitope or site", escape(row["epitope"])),
+        ("Class", escape(row["class"])), ("Targets", ", ".join(links.gene(symbol) for symbol in review.split(row["targets"]))), ("Epitope or site", escape(row["epitope"])),
         ("Format", escape(row["format"])), ("Payload", escape(row["payload"])), ("Linker", escape(row["linker"])),
         ("Drug-to-antibody ratio", row["dar"]), ("Binding", escape(row["reversibility"])), ("Brain", escape(sentence(row["brain_penetration"]))),
         ("Brand names", escape(", ".join(review.split(row["brands"])))),
-        ("Stage", escape(row["stage"])), ("Answers", escape(", ".join(review.split(row["answers"])))), ("Note", escape(row["note"])),
+        ("Stage", escape(row["stage"])), ("Classes of resistance that it addresses", ", ".join(links.group(name) for name in review.split(row["answers"]))), ("Note", links.prose(row["note"])),
         ("Evidence", evidence(links, row)),
     ]  # fmt: skip
     yield "kind", "What it is", facts(pairs)
@@ -297,7 +343,7 @@ def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
         yield "approvals", "Licences", table("Licences, oldest first", ["Authority and date", "Trial", "Indication", "State", "Evidence"], cells, [r["id"] for r in licences])
     actions = of("label_actions", "agent", key)
     if actions:
-        cells = [[escape(sentence(r["topic"])), escape(sentence(r["finding"])), escape(sentence(r["action"])) + small(escape(r["note"])), escape(r["jurisdiction"]) + small(escape(r["label_version"])), evidence(links, r)] for r in actions]
+        cells = [[escape(sentence(r["topic"])), escape(sentence(r["finding"])), escape(sentence(r["action"])) + small(links.prose(r["note"])), escape(r["jurisdiction"]) + small(escape(r["label_version"])), evidence(links, r)] for r in actions]
         yield "label", "What the label says to do", table("Actions of the label, shortened for teaching", ["Action", "When", "What to do", "Label", "Evidence"], cells, [r["id"] for r in actions])
     trials = sorted(of("trials", "agents", key), key=lambda r: (SETTINGS.index(r["setting"]), r["name"]))
     if trials:
@@ -306,23 +352,28 @@ def agent_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
         yield "trials", "Trials", table("Trials of this drug, with their results and harms", ["Trial", "Setting", "Phase", "Population", "Status", "Results"], cells)
     advice = of("recommendations", "agents", key)
     if advice:
-        cells = [[escape(f"{r['body']}, {r['date']}"), escape(sentence(r["population"])), escape(r["recommendation"]) + small(escape(r["note"])), escape(" / ".join(filter(None, (r["strength"], r["evidence_grade"])))), evidence(links, r)] for r in advice]
+        cells = [[escape(f"{r['body']}, {r['date']}"), escape(sentence(r["population"])), escape(r["recommendation"]) + small(links.prose(r["note"])), escape(" / ".join(filter(None, (r["strength"], r["evidence_grade"])))), evidence(links, r)] for r in advice]
         yield "guidelines", "Guidelines that name it", table("Recommendations, in our own words", ["Body and date", "For whom", "Recommendation", "Strength", "Evidence"], cells)
     known = of("mechanism_agents", "agent", key)
     if known:
-        cells = [[links.record("mechanisms", r["mechanism"]), escape(r["relation"]), escape(r["finding"]) + small(escape(r["fate"]), escape(r["note"])), escape(r["design"]) + small("" if r["role"] == "not applicable" else escape(r["role"])), evidence(links, r)] for r in known]
+        cells = [[links.record("mechanisms", r["mechanism"]), escape(r["relation"]), links.prose(r["finding"]) + small(links.prose(r["fate"]), links.prose(r["note"])), escape(r["design"]) + small("" if r["role"] == "not applicable" else escape(r["role"])), evidence(links, r)] for r in known]
         yield "mechanisms", "Resistance and sensitivity", table("Mechanisms that were studied with this drug", ["Mechanism", "Relation", "Finding", "Study", "Evidence"], cells)
     variants = {r["id"]: r["name"] for r in review.rows("variants")}
     tried = of("variant_sensitivity", "agent", key)
     if tried:
-        cells = [[escape(variants.get(r["variant"], r["variant"])), escape(r["conclusion"]), escape(r["finding"]) + small(escape(r["note"])), escape(r["model"]) + small(escape(r["readout"])), evidence(links, r)] for r in tried]
+        cells = [[escape(variants.get(r["variant"], r["variant"])), escape(r["conclusion"]), escape(r["finding"]) + small(links.prose(r["note"])), escape(r["model"]) + small(escape(r["readout"])), evidence(links, r)] for r in tried]
         yield "variants", "Variants of ERBB2", table("Response of ERBB2 variants to this drug", ["Variant", "Conclusion", "Finding", "Model", "Evidence"], cells)
+    measured = of("pharmacokinetics", "agent", key)
+    if measured:
+        cells = [[escape(sentence(r["parameter"])) + small(escape(r["symbol"])), escape(f"{r['value']} {r['unit']}".strip()) + small(f"{r['ci_level']}% CI {r['ci_low']} to {r['ci_high']}" if r["ci_low"] and r["ci_high"] else "", f"varies by {r['variability']}% between patients" if r["variability"] else ""), escape(r["model"]) + small(escape(r["structure"]), escape(r["regimen"])), escape(sentence(r["population"])) + small(f"n = {int(r['n']):,}" if r["n"] else "", links.prose(r["note"])), evidence(links, r)] for r in sorted(measured, key=lambda r: (r["model"], r["id"]))]
+        yield "pharmacokinetics", "In the body", table("Pharmacokinetics: parameters of models and labels; those of different models are not to be mixed", ["Parameter", "Value", "Model", "Patients", "Evidence"], cells)
 
 
 # --- the page around the sections
 
 
-SECTIONS = {"trials": trial_page, "agents": agent_page}  # mechanisms.py adds its own
+#: What writes the sections of a record's page, in order; mechanisms.py adds its own.
+SECTIONS = {"trials": [trial_page], "agents": [agent_page], "mechanisms": []}
 
 
 def sources(links: Links) -> tuple[str, str, str]:
@@ -350,14 +401,14 @@ def build_page(builder, kind: str, key: str) -> dict:
     """What the theme's template needs for the page of one record."""
     docname, row = f"{FOLDER[kind]}/{key}", records(kind)[key]
     links = Links(builder, docname)
-    parts = [*SECTIONS[kind](links, key)]
+    parts = [part for write in SECTIONS[kind] for part in write(links, key)]
     parts.append(sources(links))
     other = names(kind, row)
     text, title = lead(kind, row), escape(sentence(row["name"]))
     up = links.page(f"{HOME}/{kind}")
     body = [f'<nav class="evidence-up" aria-label="Up"><a href="{up}">{UPPER_FIRST[kind]}</a></nav>\n', f'<section id="{kind}-{key}"><h1>{title}</h1>\n']
     known = f"Also known as {escape(', '.join(other))}." if other else "No other name is known."
-    body.append(f'<p id="names">{known}</p>\n<p>{escape(sentence(text.partition(": ")[2]))}</p>\n')
+    body.append(f'<p id="names">{known}</p>\n<p>{escape(row["summary"] if kind == "mechanisms" else sentence(text.partition(": ")[2]))}</p>\n')
     body += [f'<section id="{anchor}"><h2>{heading}</h2>\n{html}</section>\n' for anchor, heading, html in parts]
     entries = "".join(f'<li><a class="reference internal" href="#{anchor}">{heading}</a></li>' for anchor, heading, _ in parts)
     dates = [r[c] for r in every_row(kind, key) for c in ("checked_on", "second_checked_on") if r[c]]
@@ -376,9 +427,9 @@ def build_page(builder, kind: str, key: str) -> dict:
 
 def every_row(kind: str, key: str) -> list[Row]:
     """All verified rows that a record's page shows."""
-    where = {"trials": {"trial_results": "trial", "adverse_events": "trial", "patient_reported": "trial", "approvals": "basis_trial"},
+    where = {"trials": {"trial_results": "trial", "adverse_events": "trial", "patient_reported": "trial", "approvals": "basis_trial", "biomarkers": "trial"},
              "mechanisms": {"mechanism_evidence": "mechanism", "mechanism_agents": "mechanism", "biomarkers": "mechanism"},
-             "agents": {"approvals": "agent", "label_actions": "agent", "recommendations": "agents", "mechanism_agents": "agent", "variant_sensitivity": "agent"}}  # fmt: skip
+             "agents": {"approvals": "agent", "label_actions": "agent", "recommendations": "agents", "mechanism_agents": "agent", "variant_sensitivity": "agent", "pharmacokinetics": "agent"}}  # fmt: skip
     return [records(kind)[key], *(row for name, column in where[kind].items() for row in of(name, column, key))]
 
 
@@ -404,6 +455,8 @@ def index_entry(kind: str, key: str) -> nodes.document:
     top += addnodes.index(entries=[("single", name.replace(";", ","), "", "main", None) for name in [row["name"], *other]])
     words = [", ".join(other), *(row[column].replace("|", ", ") for column in WORDS[kind])]
     words += [records("agents")[agent]["name"] for agent in review.split(row.get("agents", "")) if agent in records("agents")]
+    for table, column, columns in DEEPER[kind]:
+        words += dict.fromkeys(row[name] for row in of(table, column, key) for name in columns)
     top += nodes.paragraph("", ". ".join(filter(None, words)))
     document += top
     return document
@@ -472,20 +525,22 @@ def list_claims(links: Links, name: str) -> str:
     out, last = [], None
     chosen = [claim for claim in review.claims() if claim.table == name]
     by_trial = name in {"trial_results", "adverse_events", "patient_reported"}
-    chosen.sort(key=lambda claim: (claim.trial if by_trial else claim.agents[0] if claim.agents else "", claim.id))
+    group = {row["id"]: row["mechanism"] for row in review.rows(name)} if name in BY_MECHANISM else {}
+    chosen.sort(key=lambda claim: (claim.trial if by_trial else group[claim.id] if group else claim.agents[0] if claim.agents else "", claim.id))
     anchors = {"trial_results": lambda claim: claim.id, "adverse_events": lambda _: "harms", "patient_reported": lambda _: "patient-reported"}
     title = tables.resource(name)["title"]
     out.append(f'<div class="evidence-table register" role="region" aria-label="Register: {escape(title)}" tabindex="0"><table><caption class="visually-hidden">Register: {escape(title)}</caption>')
     heads = ["Claim", "Finding", "Source", "Level", "Read on", "Due again"]
     out.append("<thead><tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr></thead><tbody>")
     for claim in chosen:
-        subject = claim.trial if by_trial else tuple(claim.agents)
+        subject = claim.trial if by_trial else group[claim.id] if group else tuple(claim.agents)
         if subject != last:
-            words = links.record("trials", claim.trial) + (f" ({links.agents(claim.agents)})" if claim.agents else "") if by_trial else links.agents(claim.agents) or "No single drug"
+            words = (links.record("mechanisms", subject) if subject else "No mechanism of the table") if group else links.record("trials", claim.trial) + (f" ({links.agents(claim.agents)})" if claim.agents else "") if by_trial else links.agents(claim.agents) or "No single drug"
             out.append(f'<tr><th scope="rowgroup" colspan="{len(heads)}">{words}</th></tr>')
             last = subject
-        text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else escape(sentence(claim.text))
-        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), claim.checked_on + small(f"and {claim.second_checked_on}" if claim.second_checked_on else "once"), claim.due]
+        text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else links.record("mechanisms", group[claim.id], sentence(claim.text), f"drug-{claim.id}" if name == "mechanism_agents" else claim.id) if group and group[claim.id] else escape(sentence(claim.text))
+        days = f"<time>{claim.checked_on}</time>" + small(f"and <time>{claim.second_checked_on}</time>" if claim.second_checked_on else "once")
+        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), days, f"<time>{claim.due}</time>"]
         out.append(f'<tr><th scope="row">{text}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n")
     return "".join([*out, "</tbody></table></div>\n"])
 
@@ -547,7 +602,7 @@ def users(links: Links, name: str) -> str:
     made = {"references": "bibliography", "glossary": "glossary", "genes": "genes", "cell_lines": "cell-lines", "cell_line_findings": "cell-lines", "reviews": "coverage"}.get(name)
     if made:
         found.append(f'<a href="{links.page(f"{HOME}/{made}")}">{made.replace("-", " ").capitalize()}</a>')
-    if name in {"trials", "agents", "trial_results", "approvals", "adverse_events", "label_actions", "recommendations", "patient_reported", "mechanism_agents", "variant_sensitivity"}:
+    if name in {"trials", "agents", "trial_results", "approvals", "adverse_events", "label_actions", "recommendations", "patient_reported", "mechanism_agents", "variant_sensitivity", "pharmacokinetics", "biomarkers"}:
         found.append("pages of trials and drugs")
     if name in {"mechanisms", "mechanism_evidence", "mechanism_agents", "biomarkers", "genes", "reviews"}:
         found.append("pages of mechanisms")
@@ -626,6 +681,7 @@ class DataCards(Listing):
         return [(name, tables.resource(name)["title"]) for name in tables.table_names()] + [(name, spec["title"]) for name, spec in tables.models().items()]
 
 
+BY_MECHANISM = {"mechanism_evidence", "mechanism_agents", "biomarkers"}
 #: Claims from laboratories and markers have a register page of their own.
 BIOLOGY = {"mechanism_agents", "mechanism_evidence", "biomarkers", "variant_sensitivity", "cell_line_findings", "pharmacokinetics"}
 

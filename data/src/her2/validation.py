@@ -950,6 +950,15 @@ def variant_lies_in_its_domain(rows: Rows) -> Iterator[Place]:
             yield "variants", line, row, "domain", f"residue {residue:g} is not between {first:g} and {last:g}"
 
 
+def terms_have_one_meaning(rows: Rows) -> Iterator[Place]:
+    """A term, abbreviation or other form stands in one row of the glossary."""
+    owner: dict[str, str] = {}
+    for line, row in rows["glossary"]:
+        for name in [row["term"], row["abbreviation"], *_split(row["aliases"])]:
+            if name and owner.setdefault(name.lower(), row["id"]) != row["id"]:
+                yield "glossary", line, row, "aliases", f"{name!r} is also a form of {owner[name.lower()]!r}"
+
+
 def conditions_name_known_nodes(rows: Rows) -> Iterator[Place]:
     """Published conditions speak of nodes that the network has, and hold off none that is on."""
     for line, row in rows["network_conditions"]:
@@ -974,7 +983,7 @@ CROSS_RULES: list[Callable[[Rows], Iterator[Place]]] = [
     arms_within_trial, level_of_result_fits_trial, references_are_used, key_begins_with_trial, key_is_made_of_name, key_is_spelt, year_in_key_fits,
     data_cuts_agree, dates_exist, checks_come_in_company, source_serves_one_trial, source_speaks_of_trial, registered_before_published,
     survival_outlasts_progression, sizes_agree, harms_agree, agents_are_known_and_named,
-    approvals_fit_agent_and_trial, genes_have_their_symbols, lists_hold_known_keys, variant_lies_in_its_domain, conditions_name_known_nodes, figure_stands_once,
+    approvals_fit_agent_and_trial, genes_have_their_symbols, lists_hold_known_keys, variant_lies_in_its_domain, conditions_name_known_nodes, figure_stands_once, terms_have_one_meaning,
 ]  # fmt: skip
 
 
