@@ -4,6 +4,7 @@ sphinxcontrib-bibtex would need a copy of the table and gives one list a book: a
 with lists of their own is a duplicate to it, and its footnotes are not those of MyST.
 """
 
+import unicodedata
 from difflib import get_close_matches
 from functools import cache
 
@@ -122,18 +123,35 @@ class ReferenceList(SphinxDirective):
 
     def run(self):
         self.env.note_dependency(str(her2.tables.package_root() / "tables" / "references.csv"))
-        used = uses()
-        out = nodes.bullet_list(classes=["reference-list"])
+        used, out, letter = uses(), [], ""
         for row in her2.load("references").sort_values(["authors", "year"], key=_sort_key).itertuples():
+            first = _initial(row)
+            if first != letter:
+                letter = first
+                section = nodes.section(ids=[nodes.make_id(f"letter-{letter}")], names=[nodes.make_id(f"letter-{letter}")])
+                section += [nodes.title("", letter), nodes.bullet_list(classes=["reference-list"])]
+                out.append(section)
             paragraph = full(row)
             where = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in used.get(row.id, {}).items())
             paragraph += nodes.inline("", f" Rows: {where}.", classes=["reference-uses"])
-            out += nodes.list_item("", paragraph, ids=[f"source-{row.id}"])
-        return [out]
+            out[-1][-1] += nodes.list_item("", paragraph, ids=[f"source-{row.id}"])
+        return out
+
+
+def _initial(row) -> str:
+    """Letter under which a source stands: that of its first author; those without a read author stand together."""
+    if row.authors == UNREAD:
+        return "Authors not read"
+    plain = unicodedata.normalize("NFD", row.authors.strip("{").lstrip("'"))[:1].upper()
+    return plain if plain.isascii() and plain.isalpha() else "Other"
 
 
 def _sort_key(column: pd.Series) -> pd.Series:
-    return column.str.strip("{").str.lower() if column.dtype == "str" else column
+    """Authors in the order of the alphabet, accents aside, those not read last."""
+    if column.dtype != "str":
+        return column
+    plain = column.str.strip("{").str.normalize("NFD").str.replace(r"[\u0300-\u036f]", "", regex=True).str.lower()
+    return plain.mask(column == UNREAD, "~")
 
 
 def setup(app):
