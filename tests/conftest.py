@@ -1,13 +1,41 @@
 """What the tests share: where the book is, the built site, and the count of skipped tests."""
 
+import itertools
 import os
+import socket
 from pathlib import Path
 
 import pytest
 import yaml
+from jupyter_client.connect import LocalPortCache
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
+#: Ports of kernels: below those that systems give out themselves.
+FIRST, WIDTH = 20_000, 2_000
+
+
+def pytest_configure(config):
+    """Each worker draws the ports of its kernels from a range of its own.
+
+    Jupyter asks the system for free ports, lets go of them and tells the kernel to take them: two workers that ask in
+    the same moment can be told the same ones, and one kernel dies.
+    """
+    first = FIRST + WIDTH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    start = first + os.getpid() % WIDTH  # so that two runs on one machine seldom begin at the same port
+    ports = itertools.cycle([*range(start, first + WIDTH), *range(first, start)])
+
+    def free_port(self, ip: str) -> int:
+        for port in itertools.islice(ports, WIDTH):
+            with socket.socket() as tried:
+                try:
+                    tried.bind((ip, port))
+                except OSError:
+                    continue
+                return port
+        raise RuntimeError(f"no free port from {first} to {first + WIDTH - 1}")
+
+    LocalPortCache.find_available_port = free_port
 
 
 def toc_files() -> list[str]:

@@ -153,8 +153,8 @@ class Book:
             shutil.rmtree(self.folder / "_build", ignore_errors=True)
 
     def nbval(self, workers: int) -> Seconds:
-        """All chapters run and compared by the tests."""
-        return timed([sys.executable, "-m", "pytest", "-n", str(workers), *(f"{name}.ipynb" for name in self.chapters)], self.folder)
+        """All chapters run and compared by the tests; the tests' settings come along, without a test of their own."""
+        return timed([sys.executable, "-m", "pytest", "-n", str(workers), *(f"{name}.ipynb" for name in self.chapters), "tests/conftest.py"], self.folder)
 
 
 def measure(folder: Path, runs: int, *, execute: bool) -> dict[str, dict[str, list[Seconds]]]:
