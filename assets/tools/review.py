@@ -119,10 +119,13 @@ def claims() -> list[Claim]:
     drugs = {row["id"]: split(row["agents"]) for row in rows("trials")}
     names = {name: {row["id"]: row["name"] for row in rows(name)} for name in ("mechanisms", "variants", "cell_lines")}
 
+    def named(table: str, key: str) -> str:
+        return names[table].get(key, key)
+
     def add(table: str, row: Row, text: str, finding: str, trial: str = "", agents: list[str] | None = None) -> None:
-        named = drugs.get(trial, []) if agents is None else agents
+        tested = drugs.get(trial, []) if agents is None else agents
         level = row.get("level") or LEVELS[table]
-        found.append(Claim(table, row["id"], trial, named, text, finding, row["reference"], level, row["checked_on"], row["second_checked_on"], due(table, row)))
+        found.append(Claim(table, row["id"], trial, tested, text, finding, row["reference"], level, row["checked_on"], row["second_checked_on"], due(table, row)))
 
     for row in rows("approvals"):
         add("approvals", row, f"{row['agency']}, {row['date']}: {row['type']}", row["indication"], row["basis_trial"], [row["agent"]])
@@ -131,16 +134,16 @@ def claims() -> list[Claim]:
     for row in rows("label_actions"):
         add("label_actions", row, f"{row['topic']}: {row['finding']}", row["action"], agents=[row["agent"]])
     for row in rows("mechanism_agents"):
-        add("mechanism_agents", row, f"{names['mechanisms'].get(row['mechanism'], row['mechanism'])}: {row['relation']}", row["finding"], agents=[row["agent"]])
+        add("mechanism_agents", row, f"{named('mechanisms', row['mechanism'])}: {row['relation']}", row["finding"], agents=[row["agent"]])
     for row in rows("mechanism_evidence"):
-        add("mechanism_evidence", row, f"{names['mechanisms'].get(row['mechanism'], row['mechanism'])}: {row['design']}", row["finding"], agents=[])
+        add("mechanism_evidence", row, f"{named('mechanisms', row['mechanism'])}: {row['design']}", row["finding"], agents=[])
     for row in rows("biomarkers"):
         add("biomarkers", row, f"{row['marker']}: {row['endpoint']}", row["finding"], row["trial"], None if row["trial"] else [])
     for row in rows("variant_sensitivity"):
-        add("variant_sensitivity", row, f"{names['variants'].get(row['variant'], row['variant'])}: {row['model']}", row["finding"], agents=[row["agent"]])
+        add("variant_sensitivity", row, f"{named('variants', row['variant'])}: {row['model']}", row["finding"], agents=[row["agent"]])
     for row in rows("cell_line_findings"):
         if row["property"] in {"trastuzumab", "lapatinib"} or row["agent"]:
-            add("cell_line_findings", row, f"{names['cell_lines'].get(row['cell_line'], row['cell_line'])}: {row['state']}", row["finding"], agents=[row["agent"] or row["property"]])
+            add("cell_line_findings", row, f"{named('cell_lines', row['cell_line'])}: {row['state']}", row["finding"], agents=[row["agent"] or row["property"]])
     for row in rows("pharmacokinetics"):
         add("pharmacokinetics", row, f"{row['parameter']}, {row['model']}", f"{row['value']} {row['unit']}".strip(), agents=[row["agent"]])
     for row in rows("trial_results"):

@@ -59,6 +59,7 @@ DEEPER = {
 }  # fmt: skip
 
 
+@cache
 def records(table: str) -> dict[str, Row]:
     """Verified rows of a table by key."""
     return {row["id"]: row for row in review.rows(table)}
@@ -80,6 +81,7 @@ def names(table: str, row: Row) -> list[str]:
     return [name for name in dict.fromkeys(found) if name != row["name"]]
 
 
+@cache
 def unverified_names(table: str) -> dict[str, str]:
     """Names of the records that have no page because nothing about them could be verified."""
     frame = her2.load(table, unverified=True)
@@ -117,8 +119,8 @@ def lexicon() -> dict[str, tuple[str, str]]:
 class Links:
     """Addresses as one page sees them; where a builder has no such pages, the words stay without link."""
 
-    def __init__(self, builder, docname: str):
-        self._builder, self._docname = builder, docname
+    def __init__(self, builder, docname: str, *, own_sources: bool = False):
+        self._builder, self._docname, self._own_sources = builder, docname, own_sources
         self.used: list[str] = []
 
     def page(self, target: str, anchor: str = "") -> str:
@@ -134,8 +136,7 @@ class Links:
 
     def gene(self, symbol: str) -> str:
         """A gene's symbol, linked to its line in the list of genes where it has one."""
-        known = symbol in {row["symbol"] for row in review.rows("genes")}
-        href = self.page(f"{HOME}/genes", f"gene-{symbol.lower()}") if known else ""
+        href = self.page(f"{HOME}/genes", f"gene-{symbol.lower()}") if symbol.lower() in records("genes") else ""
         return f'<a href="{href}">{escape(symbol)}</a>' if href else escape(symbol)
 
     def group(self, name: str) -> str:
@@ -159,14 +160,14 @@ class Links:
     def agents(self, keys: str | list[str]) -> str:
         return ", ".join(self.record("agents", key) for key in (review.split(keys) if isinstance(keys, str) else keys))
 
-    def source(self, key: str, *, here: bool = True) -> str:
-        """Author and year, linked to the page's own list of sources or to that of the book."""
+    def source(self, key: str) -> str:
+        """Author and year, linked to the page's own list of sources, or to that of the book where it has none."""
         row = bibliography.references().get(key)
         if row is None:
             return escape(key)
-        if here and key not in self.used:
+        if key not in self.used:
             self.used.append(key)
-        href = f"#source-{key}" if here else self.page(f"{HOME}/bibliography", f"source-{key}")
+        href = f"#source-{key}" if self._own_sources else self.page(f"{HOME}/bibliography", f"source-{key}")
         return f'<a href="{href}">{escape(bibliography.short(row))}</a>' if href else escape(bibliography.short(row))
 
 
@@ -400,7 +401,7 @@ def lead(kind: str, row: Row) -> str:
 def build_page(builder, kind: str, key: str) -> dict:
     """What the theme's template needs for the page of one record."""
     docname, row = f"{FOLDER[kind]}/{key}", records(kind)[key]
-    links = Links(builder, docname)
+    links = Links(builder, docname, own_sources=True)
     parts = [part for write in SECTIONS[kind] for part in write(links, key)]
     parts.append(sources(links))
     other = names(kind, row)
@@ -540,7 +541,7 @@ def list_claims(links: Links, name: str) -> str:
             last = subject
         text = links.record("trials", claim.trial, sentence(claim.text), anchors[name](claim)) if by_trial else links.record("mechanisms", group[claim.id], sentence(claim.text), f"drug-{claim.id}" if name == "mechanism_agents" else claim.id) if group and group[claim.id] else escape(sentence(claim.text))
         days = f"<time>{claim.checked_on}</time>" + small(f"and <time>{claim.second_checked_on}</time>" if claim.second_checked_on else "once")
-        cells = [escape(claim.finding), links.source(claim.reference, here=False), escape(claim.level), days, f"<time>{claim.due}</time>"]
+        cells = [escape(claim.finding), links.source(claim.reference), escape(claim.level), days, f"<time>{claim.due}</time>"]
         out.append(f'<tr><th scope="row">{text}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n")
     return "".join([*out, "</tbody></table></div>\n"])
 
@@ -634,6 +635,28 @@ class Listing(SphinxDirective):
         return out
 
 
+def order(table: str, column: str) -> list[str]:
+    """The words that the schema allows in a column, in its order."""
+    return next(field for field in tables.resource(table)["schema"]["fields"] if field["name"] == column)["constraints"]["enum"]
+
+
+def note_notebooks(env) -> None:
+    """A page that shows what chapters say of themselves is written anew when one of them changes."""
+    for docname in env.found_docs:
+        if (path := Path(env.doc2path(docname))).suffix == ".ipynb":
+            env.note_dependency(str(path))
+
+
+class ByClass(Listing):
+    """A section a class of a table, in the order of its schema; subclasses name the table."""
+
+    table = ""
+
+    def groups(self):
+        counts = Counter(row["class"] for row in review.rows(self.table))
+        return [(name, f"{sentence(name)} ({counts[name]})") for name in order(self.table, "class") if counts[name]]
+
+
 class TrialList(Listing):
     """``{trial-list}``: every trial, by setting."""
 
@@ -644,15 +667,10 @@ class TrialList(Listing):
         return [(setting, f"{sentence(setting)} ({counts[setting]})") for setting in SETTINGS if counts[setting]]
 
 
-class AgentList(Listing):
+class AgentList(ByClass):
     """``{agent-list}``: every drug, by class."""
 
-    kind = "agents"
-
-    def groups(self):
-        counts = Counter(row["class"] for row in review.rows("agents"))
-        order = next(field for field in tables.resource("agents")["schema"]["fields"] if field["name"] == "class")["constraints"]["enum"]
-        return [(kind, f"{sentence(kind)} ({counts[kind]})") for kind in order if counts[kind]]
+    kind = table = "agents"
 
 
 def model_card(links: Links, name: str) -> str:
@@ -662,7 +680,7 @@ def model_card(links: Links, name: str) -> str:
     inputs = [node for node, rule in rules.items() if rule == node]
     tried = sum(row["network"] == name for row in review.rows("network_conditions"))
     pairs = [
-        ("Holds", escape(spec["description"])), ("Source", links.source(spec["reference"], here=False)), ("Nodes", f"{len(rules)}; input: {escape(', '.join(inputs))}"),
+        ("Holds", escape(spec["description"])), ("Source", links.source(spec["reference"])), ("Nodes", f"{len(rules)}; input: {escape(', '.join(inputs))}"),
         ("Tested", f"all stable states under {tried} published conditions are reproduced whole, and each rule equals that of an independent copy of the authors' model on every input"),
         ("Limits", "A statement about a model: a node that is on here need not be on in a tumour."), ("File", f"<code>{escape(spec['path'])}</code>"),
     ]  # fmt: skip
@@ -675,9 +693,7 @@ class DataCards(Listing):
     kind = "card"
 
     def groups(self):
-        for docname in self.env.found_docs:
-            if (path := Path(self.env.doc2path(docname))).suffix == ".ipynb":
-                self.env.note_dependency(str(path))
+        note_notebooks(self.env)
         return [(name, tables.resource(name)["title"]) for name in tables.table_names()] + [(name, spec["title"]) for name, spec in tables.models().items()]
 
 

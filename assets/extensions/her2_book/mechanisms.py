@@ -6,16 +6,16 @@ of the chapter for each mechanism that it treats. A mechanism in a table alone c
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from her2 import tables
 from sphinx import addnodes
 from sphinx.util import logging
 
 from . import evidence, pages
-from .evidence import Links, Listing, Row, facts, of, records, review, sentence, small, table
+from .evidence import ByClass, Links, Listing, Row, facts, of, order, records, review, sentence, small, table
 
 LOGGER = logging.getLogger(__name__)
 #: Designs by the kind of knowledge that they give, in the order of what may be concluded from them.
@@ -28,10 +28,6 @@ POINTS = {"supports": "supports", "against": "speaks against", "neither": "does 
 LEVELS = {
     "A": "A, validated in practice", "B": "B, clinical association", "C": "C, single cases", "D": "D, preclinical", "E": "E, inferred",
 }  # fmt: skip
-
-
-def _order(name: str, column: str) -> list[str]:
-    return next(field for field in tables.resource(name)["schema"]["fields"] if field["name"] == column)["constraints"]["enum"]
 
 
 # --- which chapter treats what
@@ -111,8 +107,8 @@ def mechanism_page(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
 def finding_table(links: Links, title: str, rows: list[Row]) -> str:
     if not rows:
         return ""
-    order = _order("mechanism_evidence", "design")
-    rows = sorted(rows, key=lambda r: (order.index(r["design"]), r["id"]))
+    designs = order("mechanism_evidence", "design")
+    rows = sorted(rows, key=lambda r: (designs.index(r["design"]), r["id"]))
     cells = [[study(links, r), links.prose(sentence(r["finding"])) + small(links.prose(r["note"])), escape(figures(r)) + small(size(r)), POINTS[r["direction"]], read(r)] for r in rows]
     return table(title, ["Study", "Finding", "Figures", "Is it resistance?", "Read"], cells, [r["id"] for r in rows])
 
@@ -174,14 +170,22 @@ def markers_of_trial(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
         yield "biomarkers", "Markers measured in it", table("Markers measured in this trial", ["What it reads", "Marker", "Figures", "Finding", "Evidence"], cells, [r["id"] for r in rows])
 
 
-def informs(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
-    """Section of a trial's page: mechanisms whose findings or attempts name it."""
-    found: dict[str, list[str]] = defaultdict(list)
+@cache
+def informed() -> dict[str, dict[str, list[str]]]:
+    """For each trial, the mechanisms whose findings or attempts name it, with those findings."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in ("mechanism_evidence", "mechanism_agents"):
         for row in review.rows(name):
             text = " ".join(row.get(column, "") for column in ("finding", "note", "setting", "fate"))
-            if any(evidence.lexicon().get(word) == ("trials", key) for word in evidence.TOKEN.findall(text)):
-                found[row["mechanism"]].append(row["finding"])
+            named = {evidence.lexicon().get(word, ("", "")) for word in evidence.TOKEN.findall(text)}
+            for key in (key for kind, key in named if kind == "trials"):
+                found[key][row["mechanism"]].append(row["finding"])
+    return found
+
+
+def informs(links: Links, key: str) -> Iterator[tuple[str, str, str]]:
+    """Section of a trial's page: mechanisms whose findings or attempts name it."""
+    found = informed().get(key)
     if found:
         cells = [[links.record("mechanisms", mechanism), "<br>".join(escape(sentence(text)) for text in dict.fromkeys(texts))] for mechanism, texts in sorted(found.items())]
         yield "mechanisms", "Mechanisms that it informs", table("Mechanisms whose findings name this trial", ["Mechanism", "Findings"], cells)
@@ -212,12 +216,12 @@ def list_coverage(links: Links, group: str) -> str:
     """One class: who names each mechanism, and which paragraph treats it."""
     reviews = {r["label"]: r["reference"] for r in review.rows("reviews")}
     rows = sorted((r for r in review.rows("mechanisms") if r["class"] == group), key=lambda r: r["name"].lower())
-    cells = [[links.record("mechanisms", r["id"]), ", ".join(links.source(reviews[label], here=False) for label in review.split(r["named_in"])), places(links, r["id"]) or "no chapter yet"] for r in rows]
+    cells = [[links.record("mechanisms", r["id"]), ", ".join(links.source(reviews[label]) for label in review.split(r["named_in"])), places(links, r["id"]) or "no chapter yet"] for r in rows]
     return table(f"Coverage of the class: {group}", ["Mechanism", "Named in", "Treated in"], cells, shown=False)
 
 
 def list_reviews(links: Links, _: str) -> str:
-    cells = [[escape(r["label"]), links.source(r["reference"], here=False), escape(r["scope"]), str(sum(r["label"] in review.split(m["named_in"]) for m in review.rows("mechanisms")))] for r in review.rows("reviews")]
+    cells = [[escape(r["label"]), links.source(r["reference"]), escape(r["scope"]), str(sum(r["label"] in review.split(m["named_in"]) for m in review.rows("mechanisms")))] for r in review.rows("reviews")]
     return table("The five reviews", ["Short name", "Review", "What it covers", "Mechanisms named"], cells)
 
 
@@ -228,7 +232,7 @@ def list_untreated(links: Links, _: str) -> str:
     missing = [r for r in rows if r["id"] not in done]
     text = f"<p>{len(rows) - len(missing)} of {len(rows)} mechanisms are treated by a paragraph of a chapter; {len(missing)} are still without one.</p>\n"
     counts = Counter(r["class"] for r in missing)
-    groups = [f'<li><a href="#{nodes.make_id(f"coverage-{name}")}">{escape(sentence(name))}</a>: {counts[name]}</li>' for name in _order("mechanisms", "class") if counts[name]]
+    groups = [f'<li><a href="#{nodes.make_id(f"coverage-{name}")}">{escape(sentence(name))}</a>: {counts[name]}</li>' for name in order("mechanisms", "class") if counts[name]]
     return text + (f"<p>Still without one, by class:</p>\n<ul>{''.join(groups)}</ul>\n" if groups else "")
 
 
@@ -259,37 +263,23 @@ def list_cell_lines(links: Links, key: str) -> str:
     """One cell line: what each source says of each property; a property on which sources differ is marked."""
     line = records("cell_lines")[key]
     rows = of("cell_line_findings", "cell_line", key)
-    order = _order("cell_line_findings", "property")
+    properties = order("cell_line_findings", "property")
     pairs = [
         ("Origin", escape(sentence(line["origin"]))), ("Other spellings", escape(", ".join(review.split(line["aliases"])))), ("Cellosaurus", escape(line["cellosaurus"])),
         ("Same donor as", escape(", ".join(records("cell_lines")[k]["name"] for k in review.split(line["same_donor"]) if k in records("cell_lines")))),
-        ("Often got wrong", escape(line["caution"])), ("Note", prose_here(links, line["note"])), ("Evidence", evidence_here(links, line)),
+        ("Often got wrong", escape(line["caution"])), ("Note", links.prose(line["note"])), ("Evidence", evidence.evidence(links, line)),
     ]  # fmt: skip
     states = defaultdict(set)
     for r in rows:
         if not r["subline"]:
             states[r["property"], r["agent"]].add(r["state"].lower())
     cells = []
-    for r in sorted(rows, key=lambda r: (order.index(r["property"]), r["agent"], r["id"])):
+    for r in sorted(rows, key=lambda r: (properties.index(r["property"]), r["agent"], r["id"])):
         what = links.record("agents", r["agent"]) if r["agent"] and r["property"] == "other drug" else escape(r["property"])
         conflict = "sources differ" if len(states[r["property"], r["agent"]]) > 1 and r["property"] not in {"other lesion", "subtype"} else ""
         number = f"{r['quantity'] + ' ' if r['quantity'] else ''}{r['value']} {r['unit']}".strip() if r["value"] else ""
-        cells.append([what + small(escape(r["subline"])), escape(r["state"]) + small(escape(number), "" if r["subline"] else conflict), escape(sentence(r["finding"])) + small(prose_here(links, r["note"])), evidence_here(links, r)])
+        cells.append([what + small(escape(r["subline"])), escape(r["state"]) + small(escape(number), "" if r["subline"] else conflict), escape(sentence(r["finding"])) + small(links.prose(r["note"])), evidence.evidence(links, r)])
     return facts(pairs) + (table(f"What sources say of {line['name']}", ["Property", "State", "Finding", "Evidence"], cells, shown=False) if cells else "")
-
-
-def prose_here(links: Links, text: str) -> str:
-    """As ``Links.prose``, on a page without a list of its own sources: links go to the book's list."""
-    before = [*links.used]
-    out = links.prose(text)
-    links.used = before
-    return out.replace('href="#source-', f'href="{links.page(f"{evidence.HOME}/bibliography")}#source-')
-
-
-def evidence_here(links: Links, row: Row) -> str:
-    """As ``evidence.evidence``, with the link going to the book's list of sources."""
-    level = escape(row["level"]) if "level" in row else ""
-    return links.source(row["reference"], here=False) + small(level, escape(row["read_in"]), evidence.checked(row))
 
 
 def list_genes(links: Links, _: str) -> str:
@@ -303,7 +293,7 @@ def list_genes(links: Links, _: str) -> str:
         many = f'<a href="{links.page(f"{evidence.HOME}/mechanisms")}">{len(keys)} mechanisms</a>'
         return ", ".join(links.record("mechanisms", key) for key in keys) if len(keys) <= 6 else many
 
-    cells = [[escape(r["symbol"]) + small(escape(", ".join(review.split(r["aliases"])))), escape(r["name"]), escape(r["locus"]), escape(sentence(r["role"])), mechanisms(used[r["symbol"]]), links.source(r["reference"], here=False)] for r in rows]
+    cells = [[escape(r["symbol"]) + small(escape(", ".join(review.split(r["aliases"])))), escape(r["name"]), escape(r["locus"]), escape(sentence(r["role"])), mechanisms(used[r["symbol"]]), links.source(r["reference"])] for r in rows]
     out = table("Genes of the book", ["Symbol", "Name", "Locus", "Role here", "Mechanisms", "Source"], cells, [f"gene-{r['id']}" for r in rows], shown=False)
     known = {r["symbol"] for r in rows}
     missing = [[escape(symbol), mechanisms(keys)] for symbol, keys in sorted(used.items()) if symbol not in known]
@@ -317,14 +307,10 @@ evidence.LISTINGS |= {
 }  # fmt: skip
 
 
-class MechanismList(Listing):
+class MechanismList(ByClass):
     """``{mechanism-list}``: every mechanism, by class."""
 
-    kind = "mechanisms"
-
-    def groups(self):
-        counts = Counter(row["class"] for row in review.rows("mechanisms"))
-        return [(kind, f"{sentence(kind)} ({counts[kind]})") for kind in _order("mechanisms", "class") if counts[kind]]
+    kind = table = "mechanisms"
 
 
 class Coverage(MechanismList):
@@ -333,9 +319,7 @@ class Coverage(MechanismList):
     kind = "coverage"
 
     def run(self):
-        for docname in self.env.found_docs:
-            if (path := Path(self.env.doc2path(docname))).suffix == ".ipynb":
-                self.env.note_dependency(str(path))
+        evidence.note_notebooks(self.env)
         return [evidence.listing(kind="untreated", key=""), evidence.listing(kind="reviews", key=""), *super().run()]
 
 
